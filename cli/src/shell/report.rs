@@ -1,0 +1,25 @@
+//! What the shell says besides rows, on the standard error.
+
+use std::io::{self, Write};
+
+use lakegate_common::Coded;
+
+use super::failure::Failure;
+
+/// Says one line. Nobody is left to tell when the standard error is gone.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says why something did not come to its end.
+pub(crate) fn failure(failure: &Failure) {
+    if matches!(failure, Failure::Cancelled) {
+        note("cancelled");
+        return;
+    }
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "ERROR {}: {}", failure.code_text(), failure.text());
+    if let Some(hint) = failure.hint() {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+}

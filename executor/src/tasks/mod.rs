@@ -1,0 +1,239 @@
+//! Runs tasks: each on the threads for queries, aborted on demand, its end reported in any case.
+
+mod outcome;
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ballista_core::JobId;
+use ballista_core::error::BallistaError;
+use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_core::serde::protobuf::{MultiTaskDefinition, SuccessfulTask};
+use ballista_core::serde::scheduler::from_proto::get_task_definition_vec;
+use ballista_core::serde::scheduler::{TaskDefinition, TaskKey};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+use futures::future::{AbortHandle, AbortRegistration, Abortable};
+use lakegate_engine::codec::PlanCodec;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::reporter::{Report, Reports};
+use crate::scratch::Scratch;
+use outcome::Times;
+
+/// What every task of an executor shares.
+pub(crate) struct Environment {
+    /// Plans into tasks.
+    pub(crate) codec: PlanCodec,
+    /// What plans may name.
+    pub(crate) functions: Arc<BallistaFunctionRegistry>,
+    /// What a task's settings are read into.
+    pub(crate) config: SessionConfig,
+    /// Memory, spill folder and stores.
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    /// Where shuffle files go.
+    pub(crate) scratch: Arc<Scratch>,
+    /// Makes a runnable stage of a plan.
+    pub(crate) engine: DefaultExecutionEngine,
+}
+
+/// Runs tasks on threads of their own.
+pub(crate) struct TaskRunner {
+    environment: Environment,
+    threads: Handle,
+    running: Mutex<HashMap<TaskKey, Running>>,
+    reports: Reports,
+}
+
+/// A task under way.
+struct Running {
+    abort: AbortHandle,
+    ended: watch::Receiver<bool>,
+}
+
+impl TaskRunner {
+    /// A runner on these threads that reports to `reports`.
+    pub(crate) fn new(environment: Environment, threads: Handle, reports: Reports) -> Arc<Self> {
+        Arc::new(Self { environment, threads, running: Mutex::default(), reports })
+    }
+
+    /// Starts the tasks of one plan. A plan that cannot be read fails its tasks, not the call.
+    pub(crate) async fn launch(self: &Arc<Self>, executor_id: &str, definition: MultiTaskDefinition) {
+        let failed: Vec<_> = outcome::unread(&definition);
+        let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.decode(definition)))
+            .unwrap_or_else(|panic| Err(BallistaError::Internal(outcome::panic_text(&*panic))));
+        match decoded {
+            Ok(tasks) => tasks.into_iter().for_each(|task| self.start(executor_id.to_string(), task)),
+            Err(error) => {
+                let failure = outcome::failed_task(error);
+                for mut status in failed {
+                    status.status = Some(ballista_core::serde::protobuf::task_status::Status::Failed(failure.clone()));
+                    self.reports.send(Report { executor_id: executor_id.to_string(), status }).await;
+                }
+            }
+        }
+    }
+
+    fn decode(&self, definition: MultiTaskDefinition) -> Result<Vec<TaskDefinition>, BallistaError> {
+        let Environment { codec, functions, config, runtime, .. } = &self.environment;
+        let runtime = Arc::clone(runtime);
+        get_task_definition_vec(
+            definition,
+            Arc::new(move |_| Ok(Arc::clone(&runtime))),
+            config.clone(),
+            functions.scalar_functions.clone(),
+            functions.aggregate_functions.clone(),
+            functions.window_functions.clone(),
+            functions.higher_order_functions.clone(),
+            codec.clone(),
+        )
+    }
+
+    fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition) {
+        let key = TaskKey { job_id: task.job_id.clone(), stage_id: task.stage_id, task_id: task.task_id };
+        let (abort, registration) = AbortHandle::new_pair();
+        let (end, ended) = watch::channel(false);
+        let earlier = self.running.lock().insert(key.clone(), Running { abort, ended: ended.clone() });
+        let runner = Arc::clone(self);
+        self.threads.spawn(async move {
+            if let Some(mut earlier) = earlier {
+                // Both attempts write to the same files; the earlier one was given up.
+                earlier.abort.abort();
+                let _ = earlier.ended.wait_for(|ended| *ended).await;
+            }
+            runner.run(executor_id, task, registration).await;
+            {
+                let mut running = runner.running.lock();
+                // A later attempt may have taken the place.
+                if running.get(&key).is_some_and(|entry| entry.ended.same_channel(&ended)) {
+                    running.remove(&key);
+                }
+            }
+            let _ = end.send(true);
+        });
+    }
+
+    /// Runs a task to its end and reports it.
+    async fn run(&self, executor_id: String, task: TaskDefinition, registration: AbortRegistration) {
+        let mut status = outcome::status_of(&task);
+        let mut times = Times { launch: task.launch_time, start: now_ms(), end: 0 };
+        self.environment.scratch.remove_attempt(task.job_id.as_str(), task.stage_id, task.task_id);
+        let work = AssertUnwindSafe(self.execute(&executor_id, task)).catch_unwind();
+        let result = match Abortable::new(work, registration).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(BallistaError::Internal(outcome::panic_text(&*panic))),
+            Err(_aborted) => Err(BallistaError::Cancelled),
+        };
+        times.end = now_ms();
+        outcome::finish(&mut status, times, result);
+        self.reports.send(Report { executor_id, status }).await;
+    }
+
+    async fn execute(&self, executor_id: &str, task: TaskDefinition) -> Result<outcome::Success, BallistaError> {
+        let Environment { runtime, scratch, engine, .. } = &self.environment;
+        let stage = engine.create_query_stage_exec(
+            task.job_id,
+            task.stage_id,
+            task.task_id,
+            task.global_output_partition_ids,
+            task.plan,
+            &scratch.work().to_string_lossy(),
+            &task.session_config,
+        )?;
+        let functions = &task.function_registry;
+        let context = TaskContext::new(
+            None,
+            task.session_id,
+            task.session_config,
+            functions.scalar_functions.clone(),
+            functions.higher_order_functions.clone(),
+            functions.aggregate_functions.clone(),
+            functions.window_functions.clone(),
+            Arc::clone(runtime),
+        );
+        let partitions = stage.execute_query_stage(task.task_id, Arc::new(context)).await?;
+        let metrics = operator_metrics(stage.as_ref());
+        let task = SuccessfulTask {
+            executor_id: executor_id.to_string(),
+            partitions,
+            runtime_stats: stage.collect_runtime_stats_reports(),
+            task_column_stats: stage.collect_column_stats(),
+            window_state: stage.collect_window_state_reports()?,
+        };
+        Ok(outcome::Success { task, metrics })
+    }
+
+    /// Aborts one task, if it runs.
+    pub(crate) fn cancel(&self, job: &str, stage: usize, task: usize) {
+        let key = TaskKey { job_id: JobId::from(job.to_string()), stage_id: stage, task_id: task };
+        if let Some(running) = self.running.lock().get(&key) {
+            running.abort.abort();
+        }
+    }
+
+    /// Aborts the tasks of a job and waits until they have ended.
+    pub(crate) async fn cancel_job(&self, job: &str) {
+        self.cancel_where(|key| key.job_id.as_str() == job).await;
+    }
+
+    /// Aborts every task and waits until they have ended.
+    pub(crate) async fn cancel_all(&self) {
+        self.cancel_where(|_| true).await;
+    }
+
+    async fn cancel_where<F: Fn(&TaskKey) -> bool>(&self, chosen: F) {
+        let ends: Vec<_> = {
+            let running = self.running.lock();
+            let chosen = running.iter().filter(|(key, _)| chosen(key));
+            chosen.map(|(_, task)| {
+                task.abort.abort();
+                task.ended.clone()
+            }).collect()
+        };
+        for mut ended in ends {
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// Tasks that run now.
+    pub(crate) fn running_count(&self) -> usize {
+        self.running.lock().len()
+    }
+
+    /// Jobs with a task that runs now.
+    pub(crate) fn running_jobs(&self) -> Vec<String> {
+        let mut jobs: Vec<String> = self.running.lock().keys().map(|key| key.job_id.to_string()).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        jobs
+    }
+
+    /// Returns once no task runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let next = self.running.lock().values().next().map(|task| task.ended.clone());
+            let Some(mut ended) = next else { return };
+            let _ = ended.wait_for(|ended| *ended).await;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Metrics of every operator, or none where one cannot be written down.
+fn operator_metrics(stage: &dyn QueryStageExecutor) -> Vec<ballista_core::serde::protobuf::OperatorMetricsSet> {
+    let metrics: Result<Vec<_>, BallistaError> = stage.collect_plan_metrics().into_iter().map(TryInto::try_into).collect();
+    metrics.unwrap_or_default()
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,116 @@
+//! Which plans may run on executors.
+//!
+//! A task runs a copy of its stage's plan in which every leaf is cut down to the task's partitions.
+//! Ballista cuts the leaves it knows and leaves others whole, so that each task would read
+//! everything and rows would come several times. Here such plans are refused before that.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use lakegate_common::{Coded, ErrorCode};
+
+/// Rows in memory that a plan may carry to executors, in bytes.
+pub const INLINE_BYTES_MAX: usize = 16 << 20;
+
+/// Inner nodes whose state lives in one process.
+const ONE_PROCESS_NODES: [&str; 4] = ["ScalarSubqueryExec", "RecursiveQueryExec", "AnalyzeExec", "AsyncFuncExec"];
+
+/// A plan that would give wrong rows on executors.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NotDistributable {
+    /// A leaf that cannot be cut down to the partitions of one task.
+    #[error("{node} cannot be divided between executors")]
+    Leaf {
+        /// The node's name.
+        node: String,
+    },
+    /// A scan that loses on the way what keeps its rows right.
+    #[error("the scan of {file} carries a row selection that executors do not get")]
+    Selection {
+        /// One of the files.
+        file: String,
+    },
+    /// More rows in memory than may travel.
+    #[error("the plan carries {bytes} bytes of rows, and {INLINE_BYTES_MAX} may travel")]
+    TooManyRows {
+        /// What it carries.
+        bytes: usize,
+    },
+    /// A node whose parts must run in one process.
+    #[error("{node} must run in one process")]
+    OneProcess {
+        /// The node's name.
+        node: String,
+    },
+}
+
+impl Coded for NotDistributable {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::PlanNotDistributable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("SET lakegate.execution.tier = 'local'".to_string())
+    }
+}
+
+/// Checks every node of a plan.
+///
+/// # Errors
+/// The first node that must not be distributed.
+pub fn check(plan: &Arc<dyn ExecutionPlan>) -> Result<(), NotDistributable> {
+    if ONE_PROCESS_NODES.contains(&plan.name()) {
+        return Err(NotDistributable::OneProcess { node: plan.name().to_string() });
+    }
+    let children = plan.children();
+    if children.is_empty() {
+        return check_leaf(plan);
+    }
+    children.into_iter().try_for_each(check)
+}
+
+fn check_leaf(plan: &Arc<dyn ExecutionPlan>) -> Result<(), NotDistributable> {
+    if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+        let source: &dyn Any = scan.data_source().as_ref();
+        if let Some(files) = source.downcast_ref::<FileScanConfig>() {
+            return check_files(files);
+        }
+        if let Some(rows) = source.downcast_ref::<MemorySourceConfig>() {
+            return check_rows(rows, plan);
+        }
+    }
+    // The partition count of these does not travel; one partition is what they come back with.
+    let generated = plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>();
+    if generated && plan.output_partitioning().partition_count() == 1 {
+        return Ok(());
+    }
+    Err(NotDistributable::Leaf { node: plan.name().to_string() })
+}
+
+fn check_files(scan: &FileScanConfig) -> Result<(), NotDistributable> {
+    let files = scan.file_groups.iter().flat_map(|group| group.files());
+    for file in files {
+        if !file.extensions.is_empty() {
+            return Err(NotDistributable::Selection { file: file.path().to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn check_rows(rows: &MemorySourceConfig, plan: &Arc<dyn ExecutionPlan>) -> Result<(), NotDistributable> {
+    let bytes = rows.partitions().iter().flatten().map(|batch| batch.get_array_memory_size()).sum();
+    if bytes > INLINE_BYTES_MAX {
+        return Err(NotDistributable::TooManyRows { bytes });
+    }
+    // Cutting it down forgets the limit and the order.
+    if plan.fetch().is_some() || plan.output_ordering().is_some() {
+        return Err(NotDistributable::Leaf { node: plan.name().to_string() });
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What an error of DataFusion, Arrow or Parquet means in our codes.
+
+use std::io::ErrorKind;
+
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use lakegate_common::ErrorCode;
+
+/// The code of an error that planning or running a query gave.
+pub fn code_of(error: &DataFusionError) -> ErrorCode {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => code_of(inner),
+        DataFusionError::Shared(inner) => code_of(inner),
+        DataFusionError::Collection(errors) => errors.first().map_or(ErrorCode::Internal, code_of),
+        DataFusionError::SQL(..) => ErrorCode::SyntaxError,
+        DataFusionError::Plan(text) => code_of_plan(text),
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::FieldNotFound { .. } => ErrorCode::ColumnNotFound,
+            _ => ErrorCode::InvalidStatement,
+        },
+        DataFusionError::NotImplemented(_) => ErrorCode::Unsupported,
+        DataFusionError::Configuration(_) => ErrorCode::InvalidSetting,
+        DataFusionError::ResourcesExhausted(text) => code_of_exhausted(text),
+        DataFusionError::ArrowError(error, _) => code_of_arrow(error),
+        DataFusionError::ParquetError(_) => ErrorCode::InvalidFile,
+        DataFusionError::ObjectStore(error) => match error.as_ref() {
+            object_store::Error::NotFound { .. } => ErrorCode::LocationNotFound,
+            _ => ErrorCode::StorageError,
+        },
+        DataFusionError::IoError(error) => code_of_io(error),
+        DataFusionError::Execution(text) => code_of_execution(text),
+        DataFusionError::External(error) => match error.downcast_ref::<DataFusionError>() {
+            Some(inner) => code_of(inner),
+            None => match error.downcast_ref::<ArrowError>() {
+                Some(inner) => code_of_arrow(inner),
+                None => code_of_execution(&error.to_string()),
+            },
+        },
+        _ => ErrorCode::Internal,
+    }
+}
+
+/// An action that may help against an error of this code, where there is one.
+pub fn hint_for(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::MemoryExhausted => Some("raise local.memory_limit, or select fewer columns or rows"),
+        ErrorCode::DiskFull => Some("free space in the scratch folder, or give it a larger one with data_dir"),
+        ErrorCode::DataError => Some("use TRY_CAST or a WHERE clause to keep such values out"),
+        _ => None,
+    }
+}
+
+fn code_of_plan(text: &str) -> ErrorCode {
+    let lower = text.to_lowercase();
+    if lower.contains("no function matches") || lower.contains("invalid function") {
+        ErrorCode::FunctionNotFound
+    } else if lower.starts_with("table ") && lower.contains("not found") || lower.contains("failed to resolve schema") {
+        ErrorCode::TableNotFound
+    } else {
+        ErrorCode::InvalidStatement
+    }
+}
+
+fn code_of_exhausted(text: &str) -> ErrorCode {
+    if text.contains("disk space") || text.contains("max_temp_directory_size") { ErrorCode::DiskFull } else { ErrorCode::MemoryExhausted }
+}
+
+/// The code of an error of Arrow.
+pub fn code_of_arrow(error: &ArrowError) -> ErrorCode {
+    match error {
+        ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
+            Some(inner) => code_of(inner),
+            None => code_of_execution(&inner.to_string()),
+        },
+        ArrowError::IoError(_, error) => code_of_io(error),
+        ArrowError::ParquetError(_) => ErrorCode::InvalidFile,
+        ArrowError::MemoryError(_) => ErrorCode::MemoryExhausted,
+        ArrowError::NotYetImplemented(_) => ErrorCode::Unsupported,
+        ArrowError::CDataInterface(_) | ArrowError::IpcError(_) => ErrorCode::Internal,
+        _ => ErrorCode::DataError,
+    }
+}
+
+/// The code of an error of the operating system.
+pub fn code_of_io(error: &std::io::Error) -> ErrorCode {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ErrorCode::DiskFull,
+        ErrorKind::NotFound => ErrorCode::LocationNotFound,
+        ErrorKind::OutOfMemory => ErrorCode::MemoryExhausted,
+        _ => ErrorCode::StorageError,
+    }
+}
+
+fn code_of_execution(text: &str) -> ErrorCode {
+    if text.contains("No space left on device") {
+        ErrorCode::DiskFull
+    } else if text.contains("Parquet error") || text.contains("Invalid Parquet file") {
+        ErrorCode::InvalidFile
+    } else {
+        ErrorCode::DataError
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let full = DataFusionError::IoError(std::io::Error::from(ErrorKind::StorageFull));
+        let broken = DataFusionError::IoError(std::io::Error::other("lost"));
+        assert_eq!(code_of(&full), ErrorCode::DiskFull);
+        assert_eq!(code_of(&broken), ErrorCode::StorageError);
+    }
+
+    #[test]
+    fn a_wrapped_cause_decides_the_code() {
+        let inner = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
+        assert_eq!(code_of(&inner.context("in a sort")), ErrorCode::DataError);
+    }
+}

@@ -1,0 +1,12 @@
+//! What a plan is in Lakegate: statements, sessions, schemas, estimates and what may be distributed.
+
+pub mod channel;
+pub mod codec;
+pub mod distributable;
+pub mod estimate;
+pub mod failure;
+pub mod runtime;
+pub mod schema;
+pub mod session;
+pub mod statement;
+pub mod task_failure;

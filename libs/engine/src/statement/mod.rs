@@ -1,0 +1,189 @@
+//! From SQL text to a statement that Lakegate knows.
+
+mod classify;
+mod names;
+mod show;
+
+use datafusion::common::format::ExplainStatementOptions;
+use datafusion::error::DataFusionError;
+use datafusion::common::TableReference;
+use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as ParsedStatement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use lakegate_common::{Coded, ErrorCode};
+
+/// Longest statement text that is read, in bytes.
+pub const STATEMENT_BYTES_MAX: usize = 4 << 20;
+/// Deepest nesting of expressions and subqueries that the parser follows.
+const NESTING_MAX: usize = 100;
+
+/// A statement, sorted by who carries it out.
+#[derive(Debug)]
+pub enum Statement {
+    /// Rows out: planned and run by the engine.
+    Query(Box<ParsedStatement>),
+    /// How another statement would be run, or was.
+    Explain {
+        /// ANALYZE, VERBOSE and the like.
+        options: ExplainStatementOptions,
+        /// The explained statement.
+        statement: Box<Statement>,
+    },
+    /// Columns of a dataset.
+    Describe(TableReference),
+    /// One setting, or all when no key is given.
+    ShowSetting(Option<String>),
+    /// A change of the session or the catalog, without rows.
+    Command(Command),
+}
+
+/// A statement that changes something and returns no rows.
+#[derive(Debug)]
+pub enum Command {
+    /// `CREATE SCHEMA`.
+    CreateSchema {
+        /// One or two parts.
+        name: TableReference,
+        /// An existing schema is no error.
+        if_not_exists: bool,
+    },
+    /// `CREATE EXTERNAL TABLE`.
+    CreateExternalTable(Box<CreateExternalTable>),
+    /// `CREATE VIEW`.
+    CreateView {
+        /// The view's name.
+        name: TableReference,
+        /// Column names to give, or none.
+        columns: Vec<String>,
+        /// The text of its query.
+        query: String,
+        /// A view of that name is replaced.
+        or_replace: bool,
+        /// An existing view is no error.
+        if_not_exists: bool,
+    },
+    /// `DROP TABLE | VIEW | SCHEMA`.
+    Drop {
+        /// What the statement says it drops.
+        kind: DropKind,
+        /// Everything it names.
+        names: Vec<TableReference>,
+        /// A missing name is no error.
+        if_exists: bool,
+        /// What a schema holds is dropped with it.
+        cascade: bool,
+    },
+    /// `SET key = value`.
+    Set {
+        /// The setting's key.
+        key: String,
+        /// The value as text.
+        value: String,
+    },
+    /// `RESET key`, or every setting.
+    Reset(Option<String>),
+    /// `USE schema` or `USE project.schema`.
+    Use(TableReference),
+}
+
+/// What a DROP statement names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropKind {
+    /// `DROP TABLE`.
+    Table,
+    /// `DROP VIEW`.
+    View,
+    /// `DROP SCHEMA`.
+    Schema,
+}
+
+/// A text that is no statement here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The parser refused the text.
+    #[error("the statement does not parse")]
+    Syntax(#[source] DataFusionError),
+    /// No statement in the text.
+    #[error("the text holds no statement")]
+    Empty,
+    /// More than one statement in the text.
+    #[error("the text holds {count} statements; send one at a time")]
+    Several {
+        /// How many.
+        count: usize,
+    },
+    /// More text than is read.
+    #[error("the statement has {bytes} bytes, more than {STATEMENT_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// SQL that is not carried out.
+    #[error("{what} is not supported")]
+    Unsupported {
+        /// The statement's first words.
+        what: String,
+        /// What to do instead, where there is something.
+        instead: Option<&'static str>,
+    },
+    /// A name with too many or too few parts, or that is no name.
+    #[error("{name} is no name of {expected}")]
+    InvalidName {
+        /// The name as written.
+        name: String,
+        /// What was expected there.
+        expected: &'static str,
+    },
+    /// A SET whose value is no single literal.
+    #[error("the value of setting {key:?} must be one literal")]
+    SettingValue {
+        /// The setting's key.
+        key: String,
+    },
+}
+
+impl Coded for Error {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Error::Syntax(source) => match crate::failure::code_of(source) {
+                ErrorCode::Unsupported => ErrorCode::Unsupported,
+                _ => ErrorCode::SyntaxError,
+            },
+            Error::Empty => ErrorCode::SyntaxError,
+            Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
+            Error::TooLong { .. } => ErrorCode::LimitExceeded,
+            Error::InvalidName { .. } => ErrorCode::InvalidStatement,
+            Error::SettingValue { .. } => ErrorCode::InvalidSetting,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Unsupported { instead, .. } => instead.map(str::to_string),
+            _ => None,
+        }
+    }
+}
+
+/// Reads one statement; a trailing semicolon is taken.
+///
+/// # Errors
+/// See [`Error`].
+pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
+    if sql.len() > STATEMENT_BYTES_MAX {
+        return Err(Error::TooLong { bytes: sql.len() });
+    }
+    let mut statements = DFParserBuilder::new(sql)
+        .with_dialect(&GenericDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(Error::Syntax)?;
+    match (statements.pop_front(), statements.len()) {
+        (None, _) => Err(Error::Empty),
+        (Some(statement), 0) => classify::classify(statement, fold_identifiers),
+        (Some(_), more) => Err(Error::Several { count: more + 1 }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! `SHOW …` in terms of `information_schema` queries, which know nothing that SELECT does not.
+
+use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
+use datafusion::sql::sqlparser::ast::{
+    ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, Statement as Sql,
+};
+use datafusion::common::TableReference;
+
+use super::names::reference_of;
+use super::{Error, Statement};
+
+/// The statement that answers `sql` when it is one of the SHOW family.
+pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error> {
+    let text = match sql {
+        Sql::ShowTables { show_options, .. } => tables(show_options, fold, None)?,
+        Sql::ShowViews { show_options, .. } => tables(show_options, fold, Some("VIEW"))?,
+        Sql::ShowSchemas { show_options, .. } => format!(
+            "SELECT DISTINCT catalog_name AS project, schema_name AS schema FROM information_schema.schemata \
+             WHERE schema_name <> 'information_schema'{} ORDER BY 1, 2",
+            filter(show_options, "schema_name")?
+        ),
+        Sql::ShowDatabases { show_options, .. } | Sql::ShowCatalogs { show_options, .. } => format!(
+            "SELECT DISTINCT catalog_name AS project FROM information_schema.schemata WHERE true{} ORDER BY 1",
+            filter(show_options, "catalog_name")?
+        ),
+        Sql::ShowColumns { show_options, .. } => return columns(show_options, fold).map(Some),
+        Sql::ShowVariable { variable } => {
+            let key = variable.iter().map(|part| part.value.to_lowercase()).collect::<Vec<_>>().join(".");
+            return match key.as_str() {
+                "projects" => parsed("SELECT DISTINCT catalog_name AS project FROM information_schema.schemata ORDER BY 1").map(Some),
+                "all" | "settings" => Ok(Some(Statement::ShowSetting(None))),
+                _ => Ok(Some(Statement::ShowSetting(Some(key)))),
+            };
+        }
+        Sql::ShowVariables { .. } => return Ok(Some(Statement::ShowSetting(None))),
+        Sql::ShowFunctions { filter } => {
+            let filter = filter.as_ref().map(|filter| filter_text(filter, "routine_name")).transpose()?.unwrap_or_default();
+            format!("SELECT DISTINCT routine_name AS function, function_type AS kind FROM information_schema.routines WHERE true{filter} ORDER BY 1, 2")
+        }
+        _ => return Ok(None),
+    };
+    parsed(&text).map(Some)
+}
+
+fn parsed(text: &str) -> Result<Statement, Error> {
+    let mut statements = DFParser::parse_sql(text).map_err(Error::Syntax)?;
+    match statements.pop_front() {
+        Some(statement @ ParsedStatement::Statement(_)) => Ok(Statement::Query(Box::new(statement))),
+        _ => Err(Error::Empty),
+    }
+}
+
+fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Result<String, Error> {
+    let mut text = "SELECT table_catalog AS project, table_schema AS schema, table_name AS name, table_type AS kind \
+                    FROM information_schema.tables WHERE table_schema <> 'information_schema'"
+        .to_string();
+    if let Some(kind) = kind {
+        text.push_str(&format!(" AND table_type = '{kind}'"));
+    }
+    if let Some(scope) = scope(options, fold)? {
+        match scope {
+            TableReference::Bare { table } => text.push_str(&format!(" AND table_schema = {}", quoted(&table))),
+            TableReference::Partial { schema, table } => {
+                text.push_str(&format!(" AND table_catalog = {} AND table_schema = {}", quoted(&schema), quoted(&table)));
+            }
+            TableReference::Full { .. } => {
+                return Err(Error::InvalidName { name: scope.to_string(), expected: "a schema: [project.]schema" });
+            }
+        }
+    }
+    text.push_str(&filter(options, "table_name")?);
+    text.push_str(" ORDER BY 1, 2, 3");
+    Ok(text)
+}
+
+fn columns(options: &ShowStatementOptions, fold: bool) -> Result<Statement, Error> {
+    match scope(options, fold)? {
+        Some(dataset) => Ok(Statement::Describe(dataset)),
+        None => Err(Error::Unsupported { what: "SHOW COLUMNS".to_string(), instead: Some("write SHOW COLUMNS FROM name") }),
+    }
+}
+
+fn scope(options: &ShowStatementOptions, fold: bool) -> Result<Option<TableReference>, Error> {
+    let name: Option<&ObjectName> = options.show_in.as_ref().and_then(|scope| scope.parent_name.as_ref());
+    name.map(|name| reference_of(name, fold)).transpose()
+}
+
+fn filter(options: &ShowStatementOptions, column: &str) -> Result<String, Error> {
+    match &options.filter_position {
+        Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => filter_text(filter, column),
+        None => Ok(String::new()),
+    }
+}
+
+fn filter_text(filter: &ShowStatementFilter, column: &str) -> Result<String, Error> {
+    match filter {
+        ShowStatementFilter::Like(pattern) => Ok(format!(" AND {column} LIKE {}", quoted(pattern))),
+        ShowStatementFilter::ILike(pattern) => Ok(format!(" AND {column} ILIKE {}", quoted(pattern))),
+        other => Err(Error::Unsupported { what: format!("SHOW … {other}"), instead: Some("query information_schema") }),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

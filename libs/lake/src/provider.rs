@@ -1,0 +1,59 @@
+//! From a catalogued external table to a DataFusion table that can be scanned.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::datasource::TableProvider;
+use datafusion::datasource::listing::{ListingTable, ListingTableConfig};
+use datafusion::error::DataFusionError;
+use datafusion::execution::session_state::SessionState;
+
+use crate::external_table::{listing_options, present_extension};
+use crate::{Error, ExternalTable, Format};
+
+/// How text and bytes lie in memory while a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StringLayout {
+    /// Offsets and bytes, as clients get it and as it travels between executors.
+    Plain,
+    /// Views with inlined prefixes: faster to compare and to group, for plans that stay in one
+    /// process.
+    View,
+}
+
+/// The table as DataFusion scans it, with files listed anew at each scan.
+///
+/// # Errors
+/// [`Error::LocationEmpty`] where the files are gone, [`Error::InvalidOption`] where the catalog
+/// holds an option that this version does not take.
+pub async fn table_provider(
+    state: &SessionState,
+    table: &ExternalTable,
+    strings: StringLayout,
+) -> Result<Arc<dyn TableProvider>, Error> {
+    let url = table.location.listing_url()?;
+    let listing = listing_options(state, table.format, &table.location, &table.options)?;
+    let listing = present_extension(state, table, &url, listing).await?;
+    let file_columns = table.schema.fields().len() - table.partition_columns;
+    let partitions = table.schema.fields().iter().skip(file_columns).map(|field| (field.name().clone(), field.data_type().clone()));
+    let listing = listing.with_table_partition_cols(partitions.collect());
+    let file_schema: SchemaRef = Arc::new(Schema::new(table.schema.fields()[..file_columns].to_vec()));
+    let file_schema = match (strings, table.format) {
+        (StringLayout::View, Format::Parquet) => with_views(&file_schema),
+        _ => file_schema,
+    };
+    let config = ListingTableConfig::new(url).with_listing_options(listing).with_schema(file_schema);
+    let unusable = |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
+    let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
+    Ok(Arc::new(ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics)))
+}
+
+/// The schema with text and bytes as views, top-level columns only.
+fn with_views(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),
+        DataType::Binary | DataType::LargeBinary => Arc::new(Field::clone(field).with_data_type(DataType::BinaryView)),
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}

@@ -1,0 +1,249 @@
+//! Settings of the server. Each has its meaning, unit and default in [`KEYS`].
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lakegate_common::ByteSize;
+use lakegate_common::config::{ConfigError, KnownKey, Loader};
+use serde::Deserialize;
+
+use crate::{frontend, query, session};
+
+/// Every setting of the server.
+pub const KEYS: &[KnownKey] = &[
+    KnownKey::new("data_dir", "./lakegate-data", "Folder of catalog, keys and scratch space."),
+    KnownKey::new("listen", "127.0.0.1:8815", "Address for clients: Flight SQL and HTTP. Port 0 picks a free one."),
+    KnownKey::optional("cluster_listen", "Address for executors. The cluster port is open only when this is given."),
+    KnownKey::optional("advertise_host", "Host name or address by which executors reach the cluster port; that of `cluster_listen` when not given."),
+    KnownKey::new("allow_insecure_public_listen", "false", "Whether `listen` may be an address that other machines reach although nothing is encrypted."),
+    KnownKey::new("shutdown_grace", "30s", "How long running queries may go on after the signal to stop."),
+    KnownKey::optional("local.cores", "Threads of queries that run in the server; all cores when not given."),
+    KnownKey::optional("local.memory_limit", "Memory that queries in the server share before they spill; half of the machine's when not given."),
+    KnownKey::new("local.spill_limit", "100GiB", "Disk space in the data folder for what those queries spill."),
+    KnownKey::new("local.metadata_cache", "128MiB", "Memory for the footers of Parquet files."),
+    KnownKey::new("local.bytes_max", "1GiB", "Queries that scan up to this much run in the server although there are executors."),
+    KnownKey::new("queries.running", "64", "Queries that run at one time."),
+    KnownKey::new("queries.waiting", "512", "Queries that wait for their turn; more are refused."),
+    KnownKey::new("queries.wait", "60s", "How long a query waits for its turn."),
+    KnownKey::new("queries.timeout", "0", "Time limit of a query whose session sets none; 0 for none."),
+    KnownKey::new("limits.connections", "1024", "Connections of clients at one time."),
+    KnownKey::new("limits.message_bytes", "64MiB", "Size of the largest message that a client may send."),
+    KnownKey::new("limits.result_message_bytes", "4MiB", "Size of the messages that carry rows, nearly. Clients refuse messages over 16 MiB."),
+    KnownKey::new("limits.request_time", "30s", "How long a client may take to send a request."),
+    KnownKey::new("limits.ticket_lifetime", "1h", "How long the rows of a statement can be fetched after it was announced."),
+    KnownKey::new("limits.sessions", "10000", "Sessions at one time."),
+    KnownKey::new("limits.session_idle", "8h", "How long a session lives without being used."),
+    KnownKey::new("limits.prepared_statements_per_session", "256", "Prepared statements that a session keeps; the least recently used goes first."),
+    KnownKey::new("limits.tickets_per_session", "256", "Announced statements that a session keeps; the least recently used goes first."),
+];
+
+/// Variables of the executor and the shell, which may stand in the same environment.
+const OTHER_VARIABLES: &[&str] = &["LAKEGATE_SCHEDULER", "LAKEGATE_CORES", "LAKEGATE_MEMORY"];
+
+/// The checked settings of the server.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    /// Folder of catalog, keys and scratch space.
+    pub data_dir: PathBuf,
+    /// Address for clients.
+    pub listen: String,
+    /// Address for executors.
+    pub cluster_listen: Option<String>,
+    /// Host by which executors reach the cluster port.
+    pub advertise_host: Option<String>,
+    /// Whether `listen` may be public without encryption.
+    pub allow_insecure_public_listen: bool,
+    /// How long running queries may go on after the signal to stop.
+    #[serde(with = "lakegate_common::duration")]
+    pub shutdown_grace: Duration,
+    /// Queries that run in the server.
+    pub local: LocalConfig,
+    /// Admission of queries.
+    pub queries: QueriesConfig,
+    /// Bounds of what clients may send and hold.
+    pub limits: LimitsConfig,
+}
+
+/// Settings of queries that run in the server.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LocalConfig {
+    cores: Option<NonZeroUsize>,
+    memory_limit: Option<ByteSize>,
+    spill_limit: ByteSize,
+    metadata_cache: ByteSize,
+    bytes_max: ByteSize,
+}
+
+/// Settings of the admission of queries.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QueriesConfig {
+    running: NonZeroUsize,
+    waiting: usize,
+    #[serde(with = "lakegate_common::duration")]
+    wait: Duration,
+    #[serde(with = "lakegate_common::duration")]
+    timeout: Duration,
+}
+
+/// Bounds of what clients may send and hold.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LimitsConfig {
+    connections: NonZeroUsize,
+    message_bytes: ByteSize,
+    result_message_bytes: ByteSize,
+    #[serde(with = "lakegate_common::duration")]
+    request_time: Duration,
+    #[serde(with = "lakegate_common::duration")]
+    ticket_lifetime: Duration,
+    sessions: NonZeroUsize,
+    #[serde(with = "lakegate_common::duration")]
+    session_idle: Duration,
+    prepared_statements_per_session: NonZeroUsize,
+    tickets_per_session: NonZeroUsize,
+}
+
+/// Clients refuse messages of more than this, unless told otherwise.
+const RESULT_MESSAGE_MAX: ByteSize = ByteSize::mib(12);
+
+impl Config {
+    /// Reads defaults, file, environment and flags, in this order.
+    ///
+    /// # Errors
+    /// Every fault of every layer.
+    pub fn load(file: Option<&Path>, flags: BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        Loader::new(KEYS).file(file).environment(OTHER_VARIABLES).flags(flags).load_checked(Self::faults)
+    }
+
+    fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        match host_of(&self.listen) {
+            Err(reason) => faults.push(("listen", reason)),
+            Ok(host) if !is_loopback(host) && !self.allow_insecure_public_listen => {
+                faults.push((
+                    "listen",
+                    format!(
+                        "other machines can reach {:?} and nothing is encrypted; listen on 127.0.0.1, \
+                         or set allow_insecure_public_listen = true",
+                        self.listen
+                    ),
+                ));
+            }
+            Ok(_) => {}
+        }
+        if let Some(Err(reason)) = self.cluster_listen.as_deref().map(host_of) {
+            faults.push(("cluster_listen", reason));
+        }
+        if self.limits.result_message_bytes > RESULT_MESSAGE_MAX {
+            faults.push(("limits.result_message_bytes", format!("is more than {RESULT_MESSAGE_MAX}")));
+        }
+        faults
+    }
+
+    /// The settings of the query path.
+    pub fn query(&self) -> query::Config {
+        let all_cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        query::Config {
+            cores: self.local.cores.map_or_else(all_cores, NonZeroUsize::get),
+            memory_limit: self.local.memory_limit.unwrap_or_else(half_of_memory),
+            spill_limit: self.local.spill_limit,
+            metadata_cache: self.local.metadata_cache,
+            local_bytes_max: self.local.bytes_max,
+            running_max: self.queries.running.get(),
+            waiting_max: self.queries.waiting,
+            wait_max: self.queries.wait,
+            timeout: Some(self.queries.timeout).filter(|timeout| !timeout.is_zero()),
+        }
+    }
+
+    /// The bounds of sessions.
+    pub fn sessions(&self) -> session::Limits {
+        session::Limits {
+            sessions: self.limits.sessions.get(),
+            session_idle: self.limits.session_idle,
+            prepared_statements_per_session: self.limits.prepared_statements_per_session.get(),
+            tickets_per_session: self.limits.tickets_per_session.get(),
+        }
+    }
+
+    /// The bounds of the client port.
+    pub fn frontend(&self) -> frontend::Limits {
+        frontend::Limits {
+            message_bytes: self.limits.message_bytes.as_usize(),
+            connections: self.limits.connections.get(),
+            result_message_bytes: self.limits.result_message_bytes.as_usize(),
+            ticket_lifetime: self.limits.ticket_lifetime,
+            request_time: self.limits.request_time,
+        }
+    }
+}
+
+/// The host of `HOST:PORT`, without the brackets of IPv6.
+fn host_of(address: &str) -> Result<&str, String> {
+    let refused = || format!("{address:?} is not of the form HOST:PORT");
+    let (host, port) = address.rsplit_once(':').ok_or_else(refused)?;
+    port.parse::<u16>().map_err(|_| refused())?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() { Err(refused()) } else { Ok(host) }
+}
+
+/// Names other than `localhost` count as public: what they resolve to may change.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Memory when the machine does not tell.
+const MEMORY_UNKNOWN: ByteSize = ByteSize::gib(2);
+
+/// Half of what this process may use: of the machine, or of its control group when that is less.
+fn half_of_memory() -> ByteSize {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+    });
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let least = [machine, group].into_iter().flatten().min();
+    least.map_or(MEMORY_UNKNOWN, |bytes| ByteSize(bytes / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let flags = flags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        Loader::new(KEYS).flags(flags).load_checked(Config::faults)
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8815");
+        assert_eq!(config.cluster_listen, None);
+        assert_eq!(config.query().timeout, None);
+        assert!(config.query().memory_limit.bytes() > 0);
+    }
+
+    #[test]
+    fn public_address_needs_permission_in_words() {
+        for address in ["0.0.0.0:8815", "192.0.2.1:80", "[::]:8815", "example.com:1"] {
+            assert!(load(&[("listen", address)]).is_err(), "{address}");
+            let allowed = [("listen", address), ("allow_insecure_public_listen", "true")];
+            assert!(load(&allowed).is_ok(), "{address}");
+        }
+        for address in ["127.0.0.1:0", "[::1]:8815", "localhost:8815", "127.9.9.9:1"] {
+            assert!(load(&[("listen", address)]).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let error = load(&[("listen", "nowhere"), ("cluster_listen", "x:y"), ("limits.sessions", "0")])
+            .unwrap_err();
+        assert_eq!(error.faults.len(), 3, "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! One query of the durable tier, from its plan to its last row.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use ballista_core::JobId;
+use ballista_core::serde::protobuf::JobStatus;
+use ballista_scheduler::cluster::JobState;
+use ballista_scheduler::state::execution_graph::ExecutionGraphBox;
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::outcome::{End, Next, decide};
+use super::results::{self, Interrupted};
+use super::{Core, Error, StageProgress, StageReport, cancel, follow, progress};
+use crate::query::QueryId;
+
+/// Statuses of a job that may wait for us; Ballista drops what is more.
+const STATUSES_MAX: usize = 1024;
+/// Batches that wait for the client.
+const BATCHES_MAX: usize = 4;
+
+/// A plan in the form that Ballista gets it.
+pub(super) enum Plan {
+    /// Divided into stages once.
+    Physical(Arc<dyn ExecutionPlan>),
+    /// Planned anew after every stage.
+    Adaptive(LogicalPlan),
+}
+
+/// A query that runs on executors. Dropping its batches cancels it and removes its files.
+pub struct DurableQuery {
+    /// The schema of the batches: that of the plan.
+    pub schema: SchemaRef,
+    /// The rows, in the order of partitions.
+    pub batches: BoxStream<'static, Result<RecordBatch, Error>>,
+    /// How far its stages are.
+    pub progress: watch::Receiver<Vec<StageProgress>>,
+    graph: Arc<Mutex<Option<ExecutionGraphBox>>>,
+}
+
+impl DurableQuery {
+    /// What its stages did; empty until the last batch was read.
+    pub fn stage_metrics(&self) -> Vec<StageReport> {
+        self.graph.lock().as_ref().map(|graph| progress::reports(graph.as_ref())).unwrap_or_default()
+    }
+}
+
+/// Starts a query and returns at once.
+///
+/// # Errors
+/// Nobody is there to run it.
+pub(super) fn start(core: &Arc<Core>, id: QueryId, session: &SessionContext, plan: Plan, schema: SchemaRef) -> Result<DurableQuery, Error> {
+    if core.members.active_cores() == 0 {
+        return Err(Error::NoExecutors);
+    }
+    let context = core.settings.job_context(id, session, matches!(plan, Plan::Adaptive(_)));
+    let (client, batches) = mpsc::channel(BATCHES_MAX);
+    let (stages, progress) = watch::channel(Vec::new());
+    let graph = Arc::default();
+    let run = Run { core: Arc::clone(core), id, context, plan, schema: Arc::clone(&schema), stages, graph: Arc::clone(&graph) };
+    core.threads.spawn(run.run(client));
+    Ok(DurableQuery { schema, batches: ReceiverStream::new(batches).boxed(), progress, graph })
+}
+
+type Client = mpsc::Sender<Result<RecordBatch, Error>>;
+
+/// A query under way.
+struct Run {
+    core: Arc<Core>,
+    id: QueryId,
+    context: Arc<SessionContext>,
+    plan: Plan,
+    schema: SchemaRef,
+    stages: watch::Sender<Vec<StageProgress>>,
+    graph: Arc<Mutex<Option<ExecutionGraphBox>>>,
+}
+
+impl Run {
+    async fn run(self, client: Client) {
+        let mut attempts = 0;
+        let error = loop {
+            attempts += 1;
+            match self.attempt(&client).await {
+                Ok(()) => return,
+                Err(Stop::Fail(error)) => break error,
+                Err(Stop::End(end)) => match decide(end, attempts, self.core.config.reruns_max) {
+                    Next::Fail(error) => break error,
+                    Next::Rerun(reason) => tracing::warn!(query_id = %self.id, attempt = attempts, reason, "the query is run again"),
+                },
+            }
+        };
+        // The client may have gone.
+        let _ = client.send(Err(error)).await;
+    }
+
+    /// Runs the plan as one job. Whatever happens, the job has ended and its files are gone
+    /// afterwards.
+    async fn attempt(&self, client: &Client) -> Result<(), Stop> {
+        let (sender, statuses) = mpsc::channel(STATUSES_MAX);
+        let job = self.submit(sender).await.map_err(|source| Stop::Fail(Error::Submit { source }))?;
+        let lease = self.core.jobs.need(&job);
+        let outcome = tokio::select! {
+            biased;
+            () = self.core.closing.cancelled() => Err(Stop::Fail(Error::Cancelled)),
+            () = client.closed() => Err(Stop::Fail(Error::Cancelled)),
+            outcome = self.finish(&job, statuses, client) => outcome,
+        };
+        if outcome.is_ok() {
+            let graph = self.core.jobs.get_execution_graph(&job).await.ok().flatten();
+            *self.graph.lock() = graph;
+        }
+        let core = Arc::clone(&self.core);
+        // The client need not wait for this.
+        self.core.threads.spawn(async move {
+            cancel::cancel(&core, &job).await;
+            core.scheduler.state.executor_manager.clean_up_job_data(job.clone());
+            if let Err(error) = core.jobs.remove_job(&job).await {
+                tracing::warn!(job = %job, error = %error, "an ended job is kept for a while");
+            }
+            drop(lease);
+        });
+        outcome
+    }
+
+    async fn submit(&self, statuses: mpsc::Sender<JobStatus>) -> Result<JobId, ballista_core::error::BallistaError> {
+        let name = self.id.to_string();
+        let context = Arc::clone(&self.context);
+        match &self.plan {
+            Plan::Physical(plan) => self.core.scheduler.submit_physical_plan(&name, context, Arc::clone(plan), Some(statuses)).await,
+            Plan::Adaptive(plan) => self.core.scheduler.submit_job(&name, context, plan, Some(statuses)).await,
+        }
+    }
+
+    async fn finish(&self, job: &JobId, statuses: mpsc::Receiver<JobStatus>, client: &Client) -> Result<(), Stop> {
+        let Core { clients, config, .. } = self.core.as_ref();
+        let locations = follow::follow(&self.core, job, statuses, &self.stages).await.map_err(Stop::End)?;
+        self.stages.send_modify(|stages| stages.iter_mut().for_each(|stage| stage.tasks_done = stage.tasks));
+        match results::deliver(clients, locations, &self.schema, config.hold_back, client).await {
+            Ok(()) => Ok(()),
+            Err(Interrupted::Gone) => Err(Stop::Fail(Error::Cancelled)),
+            Err(Interrupted::Lost { reason, seen: true }) => Err(Stop::Fail(Error::ResultsLost { reason })),
+            Err(Interrupted::Lost { reason, seen: false }) => Err(Stop::End(End::ResultsLost(reason))),
+        }
+    }
+}
+
+/// Why an attempt gave not all rows.
+enum Stop {
+    /// The query ends with this.
+    Fail(Error),
+    /// The job ended so; another may do better.
+    End(End),
+}

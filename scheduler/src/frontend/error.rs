@@ -1,0 +1,94 @@
+//! Why a request of a client is refused before, around or during its query.
+
+use std::time::Duration;
+
+use arrow_flight::error::FlightError;
+use datafusion::arrow::error::ArrowError;
+use lakegate_common::{Coded, ErrorCode};
+
+use crate::{identity, query};
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes of the request are no command, action or message that is answered.
+    #[error("{reason}")]
+    InvalidCommand {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A part of Flight SQL that is not offered.
+    #[error("{what} are not supported")]
+    Unsupported {
+        /// What was asked for, in the plural.
+        what: String,
+    },
+    /// A ticket or handle that this server did not sign for this principal and session.
+    #[error("the ticket or handle is not valid for this session")]
+    TicketInvalid,
+    /// A ticket or handle past its time, or whose statement the session no longer keeps.
+    #[error("the ticket or handle has expired")]
+    TicketExpired,
+    /// The client did not finish its request in time.
+    #[error("the request was not complete after {}", lakegate_common::duration::format(*.limit))]
+    RequestTooSlow {
+        /// The time that it had.
+        limit: Duration,
+    },
+    /// No query of that identifier that the caller may see.
+    #[error("query {id:?} is not known")]
+    QueryNotFound {
+        /// The identifier, as sent.
+        id: String,
+    },
+    /// The caller is not let in.
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
+    /// The query was refused or failed.
+    #[error(transparent)]
+    Query(#[from] query::Error),
+    /// The catalog cannot be asked.
+    #[error(transparent)]
+    Catalog(#[from] lakegate_catalog::Error),
+    /// A schema cannot be read or written.
+    #[error("a schema cannot be encoded")]
+    Schema {
+        /// Why.
+        #[source]
+        source: ArrowError,
+    },
+    /// An answer cannot be put together.
+    #[error("the answer cannot be encoded")]
+    Answer {
+        /// Why.
+        #[source]
+        source: FlightError,
+    },
+}
+
+impl Coded for Error {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidCommand { .. } => ErrorCode::InvalidArgument,
+            Self::Unsupported { .. } => ErrorCode::Unsupported,
+            Self::TicketInvalid => ErrorCode::TicketInvalid,
+            Self::TicketExpired => ErrorCode::TicketExpired,
+            Self::RequestTooSlow { .. } => ErrorCode::LimitExceeded,
+            Self::QueryNotFound { .. } => ErrorCode::QueryNotFound,
+            Self::Identity(error) => error.code(),
+            Self::Query(error) => error.code(),
+            Self::Catalog(error) => error.code(),
+            Self::Schema { .. } | Self::Answer { .. } => ErrorCode::Internal,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::TicketExpired => Some("run the statement again".to_string()),
+            Self::Identity(error) => error.hint(),
+            Self::Query(error) => error.hint(),
+            Self::Catalog(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Who is calling: credentials, principals, and the tokens that stand for them after a login.
+
+mod authenticator;
+mod basic;
+mod error;
+mod signer;
+mod throttle;
+
+use lakegate_catalog::PrincipalId;
+
+pub use authenticator::Authenticator;
+pub use basic::Credential;
+pub use error::Error;
+pub use signer::{Purpose, Signer};
+
+/// Somebody who has proven who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The identifier in the catalog.
+    pub id: PrincipalId,
+    /// The name, as used to log in.
+    pub name: String,
+    /// Whether everything is allowed.
+    pub is_admin: bool,
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A principal of that name.
+    pub fn principal(name: &str) -> Principal {
+        let id = uuid::Uuid::now_v7().to_string();
+        Principal { id: id.parse().unwrap(), name: name.to_string(), is_admin: false }
+    }
+}

@@ -1,0 +1,134 @@
+//! What can go wrong between a statement and its last row.
+
+use std::time::Duration;
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use lakegate_common::{Coded, ErrorCode};
+use lakegate_engine::{failure, statement};
+
+use crate::durable;
+
+/// A statement that was refused, failed or was stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is no statement of Lakegate.
+    #[error(transparent)]
+    Statement(#[from] statement::Error),
+    /// Views that lead back to themselves, or too deep.
+    #[error("view {name} stands on more than {limit} views")]
+    ViewsTooDeep {
+        /// The view where counting ended.
+        name: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// What the catalog holds of a dataset cannot be read by this version.
+    #[error("the catalog's entry of {name} cannot be read")]
+    CatalogEntry {
+        /// The dataset.
+        name: String,
+        /// What does not decode.
+        #[source]
+        source: ArrowError,
+    },
+    /// The catalog refused or failed.
+    #[error(transparent)]
+    Catalog(#[from] lakegate_catalog::Error),
+    /// The location or the files of a dataset.
+    #[error(transparent)]
+    Lake(#[from] lakegate_lake::Error),
+    /// Planning failed.
+    #[error("the statement cannot be planned")]
+    Planning(#[source] DataFusionError),
+    /// Running failed.
+    #[error("the query failed")]
+    Running(#[source] DataFusionError),
+    /// A result value that its announced type cannot hold.
+    #[error("the result does not fit its schema")]
+    Result(#[source] ArrowError),
+    /// The durable tier refused or failed.
+    #[error(transparent)]
+    Durable(#[from] durable::Error),
+    /// A setting that is unknown or takes no such value.
+    #[error("setting {key:?} {reason}")]
+    InvalidSetting {
+        /// The key as written.
+        key: String,
+        /// What it takes.
+        reason: String,
+    },
+    /// The session asks for executors and none has joined.
+    #[error("lakegate.execution.tier is 'durable' and no executor has joined")]
+    NoExecutors,
+    /// The datasets of a prepared statement have changed their columns.
+    #[error("the datasets of the prepared statement have changed since it was prepared")]
+    StalePreparation,
+    /// Someone who may cancelled it.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// It ran into its time limit.
+    #[error("the query ran longer than its limit of {limit:?}")]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The queue of waiting queries is full, or the wait was too long.
+    #[error("{waiting} queries are waiting for {running} places")]
+    QueueFull {
+        /// Queries that wait.
+        waiting: usize,
+        /// Queries that may run at once.
+        running: usize,
+    },
+    /// The service is stopping.
+    #[error("the server is stopping and takes no new statements")]
+    Draining,
+    /// The task that ran the query ended without a word.
+    #[error("the query's task ended unexpectedly")]
+    TaskLost,
+    /// The local tier could not be set up.
+    #[error("starting the threads of the local tier")]
+    Threads(#[source] std::io::Error),
+}
+
+impl Coded for Error {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Error::Statement(error) => error.code(),
+            Error::ViewsTooDeep { .. } => ErrorCode::LimitExceeded,
+            Error::CatalogEntry { .. } | Error::TaskLost | Error::Threads(_) => ErrorCode::Internal,
+            Error::Catalog(error) => error.code(),
+            Error::Lake(error) => error.code(),
+            Error::Planning(error) => match failure::code_of(error) {
+                ErrorCode::DataError => ErrorCode::InvalidStatement,
+                code => code,
+            },
+            Error::Running(error) => failure::code_of(error),
+            Error::Result(_) => ErrorCode::DataError,
+            Error::Durable(error) => error.code(),
+            Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
+            Error::NoExecutors => ErrorCode::NoExecutors,
+            Error::StalePreparation => ErrorCode::InvalidStatement,
+            Error::Cancelled => ErrorCode::QueryCancelled,
+            Error::Timeout { .. } => ErrorCode::QueryTimeout,
+            Error::QueueFull { .. } => ErrorCode::QueueFull,
+            Error::Draining => ErrorCode::Unavailable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Statement(error) => error.hint(),
+            Error::Catalog(error) => error.hint(),
+            Error::Lake(error) => error.hint(),
+            Error::Durable(error) => error.hint(),
+            Error::Planning(_) | Error::Running(_) => failure::hint_for(self.code()).map(str::to_string),
+            Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),
+            Error::NoExecutors => Some("start one with: lakegate executor --scheduler HOST:PORT".to_string()),
+            Error::StalePreparation => Some("prepare the statement again".to_string()),
+            Error::Timeout { .. } => Some("raise it with SET lakegate.execution.timeout = '10min'".to_string()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The local tier: DataFusion in this process, on threads of its own, streamed while it runs.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::context::TaskContext;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use lakegate_engine::schema::conform;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Error;
+use super::result::Batches;
+
+/// Batches that wait between the plan and its reader.
+const BATCHES_AHEAD: usize = 4;
+
+/// The threads that run plans, apart from those that serve connections: a busy query delays no
+/// other client's call.
+#[derive(Debug)]
+pub(super) struct LocalThreads {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
+
+impl LocalThreads {
+    pub(super) fn start(threads: usize) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("local-query")
+            .enable_all()
+            .build()
+            .map_err(Error::Threads)?;
+        let handle = runtime.handle().clone();
+        Ok(Self { runtime: Some(runtime), handle })
+    }
+
+    /// Starts `plan`. Dropping the stream stops it; `permit` is held until it has ended.
+    pub(super) fn run(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        schema: SchemaRef,
+        permit: OwnedSemaphorePermit,
+    ) -> Batches {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let task = AbortOnDropHandle::new(self.handle.spawn(async move {
+            let _permit = permit;
+            if let Err(error) = drive(plan, context, schema, &sender).await {
+                // The reader may have gone away; then nobody is left to tell.
+                let _ = sender.send(Err(error)).await;
+            }
+        }));
+        let batches = ReceiverStream::new(receiver).map(move |batch| {
+            let _running = &task;
+            batch
+        });
+        batches.boxed()
+    }
+}
+
+impl Drop for LocalThreads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn drive(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    schema: SchemaRef,
+    sender: &mpsc::Sender<Result<RecordBatch, Error>>,
+) -> Result<(), Error> {
+    let mut stream = execute_stream(plan, context).map_err(Error::Running)?;
+    while let Some(batch) = stream.next().await {
+        let batch = conform(&batch.map_err(Error::Running)?, &schema).map_err(Error::Result)?;
+        if batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The one query path: text in, rows out, whatever surface the text came through.
+//!
+//! A statement is read ([`lakegate_engine::statement`]), its names are found at one catalog
+//! snapshot (`names`), it is planned and described to the client ([`Statement`]), routed to a tier
+//! (`route`), admitted (`admission`), run (`run`, `local`, [`crate::durable`]) and followed until
+//! it ends (`registry`, `result`).
+
+mod admission;
+mod command;
+mod describe;
+mod error;
+mod explain;
+mod id;
+mod local;
+mod names;
+mod registry;
+mod result;
+mod route;
+mod run;
+mod service;
+mod settings;
+mod statement;
+
+pub use error::Error;
+pub use id::QueryId;
+pub use registry::{Failure, QueryRecord, QueryRegistry, QueryState, QueryStatus};
+pub use result::RunningQuery;
+pub use route::{Fleet, Route, Tier, route};
+pub use service::{Config, QueryService};
+pub use settings::{Settings, Shown, TierChoice};
+pub use statement::Statement;

@@ -1,0 +1,109 @@
+//! Every table that a statement uses, found once, views opened on the way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as ParsedStatement;
+use datafusion::common::{ResolvedTableReference, TableReference};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_catalog::Snapshot;
+use lakegate_engine::statement::{self, Statement};
+use lakegate_lake::{StringLayout, table_provider};
+
+use super::{NameScope, ViewEntry, external_table, view_entry};
+use crate::query::Error;
+
+/// Most views that stand on one another.
+const VIEW_DEPTH_MAX: usize = 16;
+/// The schema whose tables are answered from the catalog itself.
+const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// Turns statements into logical plans over one catalog snapshot.
+pub(in crate::query) struct Resolver<'a> {
+    /// The session that plans; its default project and schema are those of the caller.
+    pub(in crate::query) state: &'a SessionState,
+    /// The one snapshot of the statement.
+    pub(in crate::query) snapshot: Arc<Snapshot>,
+    /// How text lies in memory in this plan.
+    pub(in crate::query) strings: StringLayout,
+}
+
+impl Resolver<'_> {
+    /// The logical plan of `statement`, with the session in which it is to be optimised.
+    ///
+    /// # Errors
+    /// A name that is not there, or a statement that does not plan.
+    pub(in crate::query) async fn plan(&self, statement: &ParsedStatement) -> Result<(SessionState, LogicalPlan), Error> {
+        self.plan_in(self.state.clone(), statement.clone(), 0).await
+    }
+
+    fn plan_in(
+        &self,
+        state: SessionState,
+        statement: ParsedStatement,
+        depth: usize,
+    ) -> BoxFuture<'_, Result<(SessionState, LogicalPlan), Error>> {
+        async move {
+            let references = state.resolve_table_references(&statement).map_err(Error::Planning)?;
+            let mut resolved = HashMap::with_capacity(references.len());
+            for reference in references {
+                let is_function = is_table_function(&state, &reference);
+                let name = absolute(&state, reference);
+                if is_function && self.snapshot.resolve(&name.catalog, &name.schema, &name.table).is_err() {
+                    continue;
+                }
+                if &*name.schema != INFORMATION_SCHEMA && !resolved.contains_key(&name) {
+                    let table = self.table(&state, &name, depth).await?;
+                    resolved.insert(name, table);
+                }
+            }
+            let scope = NameScope::new(Arc::clone(&self.snapshot), resolved);
+            let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(Arc::new(scope)).build();
+            let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
+            Ok((state, plan))
+        }
+        .boxed()
+    }
+
+    async fn table(&self, state: &SessionState, name: &ResolvedTableReference, depth: usize) -> Result<Arc<dyn TableProvider>, Error> {
+        let dataset = self.snapshot.resolve(&name.catalog, &name.schema, &name.table)?;
+        if let Some(view) = view_entry(dataset) {
+            return self.view(state, name, view, depth).await;
+        }
+        match external_table(dataset)? {
+            Some(table) => Ok(table_provider(state, &table, self.strings).await?),
+            None => Err(Error::TaskLost),
+        }
+    }
+
+    async fn view(&self, state: &SessionState, name: &ResolvedTableReference, view: ViewEntry, depth: usize) -> Result<Arc<dyn TableProvider>, Error> {
+        if depth >= VIEW_DEPTH_MAX {
+            return Err(Error::ViewsTooDeep { name: name.to_string(), limit: VIEW_DEPTH_MAX });
+        }
+        let config = state.config().clone().with_default_catalog_and_schema(view.project, view.schema);
+        let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build();
+        let fold = state.config().options().sql_parser.enable_ident_normalization;
+        let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
+            return Err(Error::Statement(statement::Error::Empty));
+        };
+        let (_, plan) = self.plan_in(state, *query, depth + 1).await?;
+        Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
+    }
+}
+
+/// Whether `reference` may be a call such as `generate_series(1, 3)`, which the engine lists among the
+/// tables of a statement; a dataset of the same name goes before it.
+fn is_table_function(state: &SessionState, reference: &TableReference) -> bool {
+    matches!(reference, TableReference::Bare { table } if state.table_functions().contains_key(&**table))
+}
+
+/// The full name that `reference` means in `state`.
+pub(in crate::query) fn absolute(state: &SessionState, reference: TableReference) -> ResolvedTableReference {
+    let defaults = &state.config().options().catalog;
+    reference.resolve(&defaults.default_catalog, &defaults.default_schema)
+}

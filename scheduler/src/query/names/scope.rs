@@ -1,0 +1,159 @@
+//! The names that a statement's planner sees: one catalog snapshot, the tables it uses resolved.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::common::ResolvedTableReference;
+use lakegate_catalog::{Dataset, DatasetKind, Snapshot};
+use lakegate_engine::schema;
+
+use super::declared::columns;
+
+/// The catalog as one statement sees it.
+#[derive(Clone)]
+pub(in crate::query) struct NameScope {
+    snapshot: Arc<Snapshot>,
+    resolved: Arc<HashMap<ResolvedTableReference, Arc<dyn TableProvider>>>,
+}
+
+impl NameScope {
+    pub(in crate::query) fn new(
+        snapshot: Arc<Snapshot>,
+        resolved: HashMap<ResolvedTableReference, Arc<dyn TableProvider>>,
+    ) -> Self {
+        Self { snapshot, resolved: Arc::new(resolved) }
+    }
+}
+
+impl std::fmt::Debug for NameScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NameScope").field("tables", &self.resolved.len()).finish()
+    }
+}
+
+impl CatalogProviderList for NameScope {
+    fn register_catalog(&self, _name: String, _catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        self.snapshot.projects().map(|project| project.name.clone()).collect()
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        self.snapshot.projects().find(|project| project.name == name)?;
+        Some(Arc::new(ProjectScope { scope: self.clone(), project: name.to_string() }))
+    }
+}
+
+#[derive(Debug)]
+struct ProjectScope {
+    scope: NameScope,
+    project: String,
+}
+
+impl CatalogProvider for ProjectScope {
+    fn schema_names(&self) -> Vec<String> {
+        self.scope.snapshot.schemas(&self.project).map(|schema| schema.name.clone()).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        self.scope.snapshot.schemas(&self.project).find(|schema| schema.name == name)?;
+        Some(Arc::new(SchemaScope { scope: self.scope.clone(), project: self.project.clone(), schema: name.to_string() }))
+    }
+}
+
+#[derive(Debug)]
+struct SchemaScope {
+    scope: NameScope,
+    project: String,
+    schema: String,
+}
+
+impl SchemaScope {
+    fn dataset(&self, name: &str) -> Option<&Arc<Dataset>> {
+        self.scope.snapshot.dataset(&self.project, &self.schema, name)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for SchemaScope {
+    fn table_names(&self) -> Vec<String> {
+        self.scope.snapshot.datasets(&self.project, &self.schema).map(|dataset| dataset.name.clone()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let reference = ResolvedTableReference {
+            catalog: self.project.as_str().into(),
+            schema: self.schema.as_str().into(),
+            table: name.into(),
+        };
+        if let Some(table) = self.scope.resolved.get(&reference) {
+            return Ok(Some(Arc::clone(table)));
+        }
+        // Only information_schema asks for tables that the statement does not name: it reads
+        // columns and definitions, never rows.
+        Ok(self.dataset(name).and_then(|dataset| Described::of(dataset).ok()).map(|table| Arc::new(table) as _))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.dataset(name).map(|dataset| match dataset.kind {
+            DatasetKind::Table(_) => TableType::Base,
+            DatasetKind::View(_) => TableType::View,
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.dataset(name).is_some()
+    }
+}
+
+/// A dataset's columns and definition, without its rows.
+#[derive(Debug)]
+struct Described {
+    schema: SchemaRef,
+    kind: TableType,
+    definition: String,
+}
+
+impl Described {
+    fn of(dataset: &Dataset) -> std::result::Result<Self, crate::query::Error> {
+        let schema = schema::canonical(columns(dataset)?.as_ref());
+        let (kind, definition) = match &dataset.kind {
+            DatasetKind::Table(table) => (TableType::Base, table.definition.clone()),
+            DatasetKind::View(view) => (TableType::View, view.sql.clone()),
+        };
+        Ok(Self { schema, kind, definition })
+    }
+}
+
+#[async_trait]
+impl TableProvider for Described {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        self.kind
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        Some(&self.definition)
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        _projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        internal_err!("a dataset that was only described was scanned")
+    }
+}

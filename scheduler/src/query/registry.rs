@@ -1,0 +1,285 @@
+//! The queries that run now and the last ones that ended, for progress, cancelling and `/api`.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use lakegate_common::{Coded, ErrorCode, error};
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{QueryId, Tier};
+use crate::durable::StageProgress;
+use crate::identity::Principal;
+
+/// Ended queries that stay visible.
+const ENDED_MAX: usize = 1_000;
+/// Bytes of a statement's text that are kept.
+const SQL_BYTES_MAX: usize = 4_096;
+
+/// Where a query stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueryState {
+    /// Planned, or waiting for a place.
+    Planning,
+    /// Rows are being made.
+    Running,
+    /// The last row was handed over.
+    Finished,
+    /// It ended with an error.
+    Failed,
+    /// Its client went away, or someone cancelled it.
+    Cancelled,
+}
+
+/// The error of a failed query.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The stable code.
+    pub code: String,
+    /// The cause chain.
+    pub message: String,
+}
+
+/// A query as `/api/v1/queries` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct QueryStatus {
+    /// Its identity.
+    pub query_id: QueryId,
+    /// Who runs it.
+    pub principal: String,
+    /// The statement, cut after a few kilobytes.
+    pub sql: String,
+    /// Where it stands.
+    pub state: QueryState,
+    /// Where it runs.
+    pub tier: Option<Tier>,
+    /// Milliseconds since it began, or that it took.
+    pub elapsed_ms: u64,
+    /// Rows handed to the client.
+    pub rows: u64,
+    /// Stages of a distributed query.
+    pub stages: Vec<StageProgress>,
+    /// The error of a failed query.
+    pub error: Option<Failure>,
+}
+
+/// One query's life as the registry follows it.
+#[derive(Debug)]
+pub struct QueryRecord {
+    id: QueryId,
+    principal: String,
+    sql: String,
+    started: Instant,
+    rows: AtomicU64,
+    cancel: CancellationToken,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    state: QueryState,
+    tier: Option<Tier>,
+    ended: Option<Instant>,
+    stages: Option<watch::Receiver<Vec<StageProgress>>>,
+    error: Option<Failure>,
+}
+
+impl QueryRecord {
+    /// Its identity.
+    pub fn id(&self) -> QueryId {
+        self.id
+    }
+
+    /// Fires when the query is to stop.
+    pub(super) fn cancel_token(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    pub(super) fn run_on(&self, tier: Tier, stages: Option<watch::Receiver<Vec<StageProgress>>>) {
+        let mut progress = self.progress.lock();
+        progress.tier = Some(tier);
+        progress.stages = stages;
+        if progress.state == QueryState::Planning {
+            progress.state = QueryState::Running;
+        }
+    }
+
+    pub(super) fn add_rows(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    fn end(&self, state: QueryState, error: Option<Failure>) {
+        let mut progress = self.progress.lock();
+        if progress.ended.is_none() {
+            progress.ended = Some(Instant::now());
+            progress.state = state;
+            progress.error = error;
+            let stages = progress.stages.take().map(|stages| stages.borrow().clone());
+            progress.stages = stages.map(|stages| watch::channel(stages).1);
+        }
+    }
+
+    fn status(&self) -> QueryStatus {
+        let progress = self.progress.lock();
+        let elapsed = progress.ended.map_or_else(|| self.started.elapsed(), |ended| ended - self.started);
+        QueryStatus {
+            query_id: self.id,
+            principal: self.principal.clone(),
+            sql: self.sql.clone(),
+            state: progress.state,
+            tier: progress.tier,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            rows: self.rows.load(Ordering::Relaxed),
+            stages: progress.stages.as_ref().map(|stages| stages.borrow().clone()).unwrap_or_default(),
+            error: progress.error.clone(),
+        }
+    }
+}
+
+/// The queries of this server, bounded: the running ones and the last that ended.
+#[derive(Debug, Default)]
+pub struct QueryRegistry {
+    queries: Mutex<Queries>,
+    ended: tokio::sync::Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queries {
+    running: HashMap<QueryId, Arc<QueryRecord>>,
+    ended: VecDeque<Arc<QueryRecord>>,
+}
+
+impl QueryRegistry {
+    /// Begins to follow a query. It counts as running until the returned guard ends it.
+    pub(super) fn begin(self: &Arc<Self>, id: QueryId, principal: &Principal, sql: &str) -> QueryGuard {
+        let mut end = sql.len().min(SQL_BYTES_MAX);
+        while !sql.is_char_boundary(end) {
+            end -= 1;
+        }
+        let progress = Progress { state: QueryState::Planning, tier: None, ended: None, stages: None, error: None };
+        let record = Arc::new(QueryRecord {
+            id,
+            principal: principal.name.clone(),
+            sql: sql[..end].to_string(),
+            started: Instant::now(),
+            rows: AtomicU64::new(0),
+            cancel: CancellationToken::new(),
+            progress: Mutex::new(progress),
+        });
+        self.queries.lock().running.insert(id, Arc::clone(&record));
+        metrics::gauge!("lakegate_query_running").increment(1.0);
+        QueryGuard { record, registry: Arc::clone(self) }
+    }
+
+    /// The principal's queries, latest first; an admin sees everybody's.
+    pub fn list(&self, principal: &Principal) -> Vec<QueryStatus> {
+        let queries = self.queries.lock();
+        let visible = queries.running.values().chain(&queries.ended).filter(|record| may_see(principal, record));
+        let mut listed: Vec<_> = visible.map(|record| record.status()).collect();
+        listed.sort_by_key(|status| std::cmp::Reverse(status.query_id));
+        listed
+    }
+
+    /// One query, if the principal may see it and it is not forgotten.
+    pub fn get(&self, principal: &Principal, id: QueryId) -> Option<QueryStatus> {
+        self.find(principal, id).map(|record| record.status())
+    }
+
+    /// Stops a query; whether there was one that the principal may stop.
+    pub fn cancel(&self, principal: &Principal, id: QueryId) -> bool {
+        let found = self.find(principal, id);
+        if let Some(record) = &found {
+            record.cancel.cancel();
+        }
+        found.is_some()
+    }
+
+    /// The number of queries that run now.
+    pub fn running(&self) -> usize {
+        self.queries.lock().running.len()
+    }
+
+    /// Waits until no query runs.
+    pub(super) async fn idle(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.running() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Stops every query.
+    pub(super) fn cancel_all(&self) {
+        self.queries.lock().running.values().for_each(|record| record.cancel.cancel());
+    }
+
+    fn find(&self, principal: &Principal, id: QueryId) -> Option<Arc<QueryRecord>> {
+        let queries = self.queries.lock();
+        let ended = || queries.ended.iter().find(|record| record.id == id);
+        let record = queries.running.get(&id).or_else(ended)?;
+        may_see(principal, record).then(|| Arc::clone(record))
+    }
+
+    fn retire(&self, record: &Arc<QueryRecord>) {
+        let mut queries = self.queries.lock();
+        if queries.running.remove(&record.id).is_some() {
+            if queries.ended.len() == ENDED_MAX {
+                queries.ended.pop_front();
+            }
+            queries.ended.push_back(Arc::clone(record));
+            drop(queries);
+            let status = record.status();
+            let tier = status.tier.map_or("none", |tier| match tier {
+                Tier::Metadata => "metadata",
+                Tier::Local => "local",
+                Tier::Durable => "durable",
+            });
+            metrics::gauge!("lakegate_query_running").decrement(1.0);
+            metrics::counter!("lakegate_query_ended_total", "tier" => tier, "state" => format!("{:?}", status.state).to_lowercase())
+                .increment(1);
+            self.ended.notify_waiters();
+        }
+    }
+}
+
+fn may_see(principal: &Principal, record: &QueryRecord) -> bool {
+    principal.is_admin || principal.name == record.principal
+}
+
+/// Holds a query's place in the registry; dropped before an end is told, it counts as cancelled.
+#[derive(Debug)]
+pub(super) struct QueryGuard {
+    record: Arc<QueryRecord>,
+    registry: Arc<QueryRegistry>,
+}
+
+impl QueryGuard {
+    pub(super) fn record(&self) -> &Arc<QueryRecord> {
+        &self.record
+    }
+
+    pub(super) fn finished(&self) {
+        self.record.end(QueryState::Finished, None);
+    }
+
+    pub(super) fn failed(&self, failure: &super::Error) {
+        let code = failure.code();
+        let state = if code == ErrorCode::QueryCancelled { QueryState::Cancelled } else { QueryState::Failed };
+        self.record.end(state, Some(Failure { code: code.to_string(), message: error::Chain(failure).to_string() }));
+    }
+}
+
+impl Drop for QueryGuard {
+    fn drop(&mut self) {
+        self.record.end(QueryState::Cancelled, None);
+        self.record.cancel.cancel();
+        self.registry.retire(&self.record);
+    }
+}

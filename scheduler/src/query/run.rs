@@ -1,0 +1,158 @@
+//! Running a planned query on the tier that the router picks.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::format::ExplainStatementOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
+use futures::{StreamExt, TryStreamExt};
+use lakegate_engine::estimate::Estimate;
+use lakegate_engine::schema::{canonical, conform};
+use lakegate_engine::session;
+use lakegate_lake::StringLayout;
+
+use super::explain::Explanation;
+use super::names::Resolver;
+use super::registry::QueryGuard;
+use super::result::Batches;
+use super::route::{Fleet, Route, Tier, route};
+use super::service::QueryService;
+use super::statement::{Planned, Scope};
+use super::{Error, Settings};
+use crate::durable::{Durable, DurableQuery};
+
+/// A plan that is ready to run on its tier.
+struct Physical {
+    route: Route,
+    state: SessionState,
+    logical: LogicalPlan,
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+impl QueryService {
+    pub(super) async fn run_query(
+        &self,
+        planned: &Arc<Planned>,
+        schema: &SchemaRef,
+        settings: Settings,
+        guard: &QueryGuard,
+    ) -> Result<Batches, Error> {
+        let physical = self.physical(planned, schema, settings).await?;
+        match &self.durable {
+            Some(durable) if physical.route.tier == Tier::Durable => {
+                let query = self.start_durable(durable, physical, guard).await?;
+                let schema = Arc::clone(schema);
+                let batches = query.batches.map_err(Error::Durable);
+                Ok(batches.and_then(move |batch| std::future::ready(conform(&batch, &schema).map_err(Error::Result))).boxed())
+            }
+            _ => {
+                let permit = self.admission.admit().await?;
+                guard.record().run_on(Tier::Local, None);
+                let context = physical.state.task_ctx();
+                Ok(self.threads.run(physical.plan, context, Arc::clone(schema), permit))
+            }
+        }
+    }
+
+    pub(super) async fn explain(
+        &self,
+        options: &ExplainStatementOptions,
+        planned: &Arc<Planned>,
+        settings: Settings,
+        guard: &QueryGuard,
+    ) -> Result<RecordBatch, Error> {
+        let schema = canonical(planned.plan.schema().as_arrow());
+        let physical = self.physical(planned, &schema, settings).await?;
+        let mut explanation = Explanation::new(&physical.route);
+        if !options.analyze {
+            guard.record().run_on(Tier::Metadata, None);
+            explanation.logical(&physical.logical);
+            explanation.physical(&physical.plan, options);
+            return explanation.into_batch();
+        }
+        let begun = Instant::now();
+        match &self.durable {
+            Some(durable) if physical.route.tier == Tier::Durable => {
+                let mut query = self.start_durable(durable, physical, guard).await?;
+                let mut rows = 0;
+                while let Some(batch) = query.batches.next().await {
+                    rows += batch.map_err(Error::Durable)?.num_rows() as u64;
+                }
+                explanation.stages(query.stage_metrics());
+                explanation.outcome(rows, begun.elapsed());
+            }
+            _ => {
+                let permit = self.admission.admit().await?;
+                guard.record().run_on(Tier::Local, None);
+                let plan = Arc::clone(&physical.plan);
+                let batches = self.threads.run(Arc::clone(&plan), physical.state.task_ctx(), schema, permit);
+                let rows = batches.try_fold(0, |rows, batch| std::future::ready(Ok(rows + batch.num_rows() as u64))).await?;
+                explanation.measured(&plan, options.verbose);
+                explanation.outcome(rows, begun.elapsed());
+            }
+        }
+        explanation.into_batch()
+    }
+
+    /// Optimises, estimates and routes; plans again where the tier or the catalog asks for it.
+    async fn physical(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Physical, Error> {
+        let planned = self.current(planned, schema, settings).await?;
+        let mut state = planned.state.clone();
+        // What `now()` means is fixed for each run: a prepared statement runs many times.
+        state.mark_start_execution();
+        let logical = state.optimize(&planned.plan).map_err(Error::Planning)?;
+        let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
+        let choice = planned.scope.settings.tier;
+        let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
+        match &self.durable {
+            Some(durable) if route.tier == Tier::Durable => self.durable_plan(durable, &planned, route).await,
+            _ => Ok(Physical { route, state, logical, plan }),
+        }
+    }
+
+    /// `planned` itself, or planned anew where settings or datasets have changed since.
+    async fn current(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Arc<Planned>, Error> {
+        let version = self.catalog.snapshot().await?.version();
+        if version == planned.catalog_version && settings == planned.scope.settings {
+            return Ok(Arc::clone(planned));
+        }
+        let scope = Scope { settings, ..planned.scope.clone() };
+        let planned = self.plan(planned.parsed.clone(), scope).await?;
+        if canonical(planned.plan.schema().as_arrow()) != *schema {
+            return Err(Error::StalePreparation);
+        }
+        Ok(Arc::new(planned))
+    }
+
+    async fn durable_plan(&self, durable: &Durable, planned: &Arc<Planned>, route: Route) -> Result<Physical, Error> {
+        let Scope { settings, project, schema } = &planned.scope;
+        let base = session::local_config(self.config.cores).with_default_catalog_and_schema(project, schema);
+        let config = settings.apply(durable.session_config(base));
+        let state = durable.session_state(config, Arc::clone(&self.runtime));
+        let snapshot = self.catalog.snapshot().await?;
+        let resolver = Resolver { state: &state, snapshot, strings: StringLayout::Plain };
+        let (mut state, plan) = resolver.plan(&planned.parsed).await?;
+        state.mark_start_execution();
+        let logical = state.optimize(&plan).map_err(Error::Planning)?;
+        let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
+        Ok(Physical { route, state, logical, plan })
+    }
+
+    async fn start_durable(&self, durable: &Arc<Durable>, physical: Physical, guard: &QueryGuard) -> Result<DurableQuery, Error> {
+        let context = Arc::new(SessionContext::new_with_state(physical.state));
+        let query = durable.run(guard.record().id(), context, physical.plan).await?;
+        guard.record().run_on(Tier::Durable, Some(query.progress.clone()));
+        Ok(query)
+    }
+
+    fn fleet(&self) -> Fleet {
+        let executors = self.durable.as_ref().map(|durable| durable.executors()).unwrap_or_default();
+        let active = executors.iter().filter(|executor| executor.is_active());
+        active.fold(Fleet::default(), |fleet, executor| Fleet { executors: fleet.executors + 1, cores: fleet.cores + executor.cores })
+    }
+}

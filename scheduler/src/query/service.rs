@@ -1,0 +1,219 @@
+//! The one query path: every statement of every surface goes through here.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionState;
+use datafusion::sql::parser::Statement as ParsedStatement;
+use futures::{StreamExt, stream};
+use lakegate_catalog::Catalog;
+use lakegate_common::ByteSize;
+use lakegate_engine::runtime::{RuntimeLimits, runtime};
+use lakegate_engine::statement::{self, Statement as Read};
+use lakegate_engine::{schema, session};
+use lakegate_lake::StringLayout;
+
+use super::admission::Admission;
+use super::local::LocalThreads;
+use super::names::{Resolver, absolute};
+use super::registry::QueryGuard;
+use super::result::{Deadline, watch};
+use super::statement::{Planned, Scope, Work};
+use super::{Error, QueryId, QueryRegistry, RunningQuery, Statement, Tier, describe};
+use crate::durable::Durable;
+use crate::session::Session;
+
+/// Limits of the query path.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Threads of the local tier, and partitions of its plans.
+    pub cores: usize,
+    /// Memory that local queries share before they spill.
+    pub memory_limit: ByteSize,
+    /// Disk space for what local queries spill.
+    pub spill_limit: ByteSize,
+    /// Memory for Parquet footers.
+    pub metadata_cache: ByteSize,
+    /// Scans up to this size run locally though there are executors.
+    pub local_bytes_max: ByteSize,
+    /// Queries that run at once.
+    pub running_max: usize,
+    /// Queries that wait for a place.
+    pub waiting_max: usize,
+    /// Longest wait for a place.
+    pub wait_max: Duration,
+    /// Time limit of a query whose session sets none; `None` for no limit.
+    pub timeout: Option<Duration>,
+}
+
+/// The query path of one server.
+pub struct QueryService {
+    pub(super) config: Config,
+    pub(super) catalog: Catalog,
+    pub(super) durable: Option<Arc<Durable>>,
+    pub(super) runtime: Arc<RuntimeEnv>,
+    pub(super) threads: LocalThreads,
+    pub(super) admission: Admission,
+    registry: Arc<QueryRegistry>,
+    template: SessionState,
+    draining: AtomicBool,
+}
+
+impl QueryService {
+    /// The query path over `catalog`, spilling below `scratch`.
+    ///
+    /// # Errors
+    /// The scratch folder or the threads cannot be had.
+    pub async fn new(config: Config, catalog: Catalog, durable: Option<Arc<Durable>>, scratch: &Path) -> Result<Arc<Self>, Error> {
+        let limits = RuntimeLimits { memory: config.memory_limit, spill: config.spill_limit, metadata_cache: config.metadata_cache };
+        let runtime = runtime(limits, scratch).map_err(Error::Running)?;
+        let template = session::local_state(session::local_config(config.cores), Arc::clone(&runtime));
+        let threads = LocalThreads::start(config.cores)?;
+        let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
+        let registry = Arc::default();
+        let draining = AtomicBool::new(false);
+        Ok(Arc::new(Self { config, catalog, durable, runtime, threads, admission, registry, template, draining }))
+    }
+
+    /// Reads, resolves and plans a statement; nothing runs.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its text, its names or its types.
+    pub async fn prepare(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
+        self.refuse_when_draining()?;
+        let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+        match statement::parse(sql, scope.settings.folds_identifiers())? {
+            Read::Command(command) => Ok(Statement::command(sql, command)),
+            Read::ShowSetting(key) => {
+                describe::show(&scope.settings, key.as_deref())?;
+                Ok(Statement::with_rows(sql, Arc::clone(&describe::SHOW), Work::ShowSetting(key)))
+            }
+            Read::Describe(name) => {
+                self.catalog.snapshot().await.map_err(Error::Catalog).and_then(|snapshot| {
+                    let name = absolute(&self.state(&scope), name.clone());
+                    Ok(snapshot.resolve(&name.catalog, &name.schema, &name.table).map(|_| ())?)
+                })?;
+                Ok(Statement::with_rows(sql, Arc::clone(&describe::DESCRIBE), Work::Describe(name)))
+            }
+            Read::Query(parsed) => {
+                let planned = self.plan(*parsed, scope).await?;
+                let schema = schema::canonical(planned.plan.schema().as_arrow());
+                Ok(Statement::with_rows(sql, schema, Work::Query(Arc::new(planned))))
+            }
+            Read::Explain { options, statement } => {
+                let Read::Query(parsed) = *statement else {
+                    return Err(Error::Statement(statement::Error::Unsupported { what: "EXPLAIN of this statement".to_string(), instead: None }));
+                };
+                let planned = Arc::new(self.plan(*parsed, scope).await?);
+                Ok(Statement::with_rows(sql, Arc::clone(&describe::EXPLAIN), Work::Explain { options, planned }))
+            }
+        }
+    }
+
+    /// Starts a statement. It runs until its batches are read, dropped, cancelled or out of time.
+    ///
+    /// # Errors
+    /// A change of session or catalog that was refused, a plan that does not fit its tier, no place
+    /// to run in time.
+    pub async fn execute(&self, session: &Arc<Session>, statement: &Arc<Statement>, id: QueryId) -> Result<RunningQuery, Error> {
+        self.refuse_when_draining()?;
+        let guard = self.registry.begin(id, &session.principal, &statement.sql);
+        let limit = session.settings().timeout.or(self.config.timeout);
+        let deadline = limit.map(Deadline::after);
+        let cancelled = guard.record().cancel_token().clone();
+        let started = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Err(Error::Cancelled),
+            error = Deadline::over(deadline) => Err(error),
+            started = self.start(session, statement, &guard) => started,
+        };
+        match started {
+            Ok(batches) => {
+                let rows_affected = statement.is_update.then_some(0);
+                let batches = watch(batches, guard, deadline);
+                Ok(RunningQuery { id, schema: Arc::clone(&statement.schema), rows_affected, batches })
+            }
+            Err(error) => {
+                guard.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(&self, session: &Arc<Session>, statement: &Arc<Statement>, guard: &QueryGuard) -> Result<super::result::Batches, Error> {
+        match &statement.work {
+            Work::Query(planned) => self.run_query(planned, &statement.schema, session.settings(), guard).await,
+            Work::Explain { options, planned } => {
+                let batch = self.explain(options, planned, session.settings(), guard).await?;
+                Ok(one(batch))
+            }
+            Work::Describe(name) => {
+                guard.record().run_on(Tier::Metadata, None);
+                let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+                let name = absolute(&self.state(&scope), name.clone());
+                let snapshot = self.catalog.snapshot().await?;
+                Ok(one(describe::describe(snapshot.resolve(&name.catalog, &name.schema, &name.table)?)?))
+            }
+            Work::ShowSetting(key) => {
+                guard.record().run_on(Tier::Metadata, None);
+                Ok(one(describe::show(&session.settings(), key.as_deref())?))
+            }
+            Work::Command(command) => {
+                guard.record().run_on(Tier::Metadata, None);
+                self.carry_out(session, command, &statement.sql).await?;
+                Ok(stream::empty().boxed())
+            }
+        }
+    }
+
+    /// Plans a parsed query in the caller's scope for the local tier.
+    pub(super) async fn plan(&self, parsed: ParsedStatement, scope: Scope) -> Result<Planned, Error> {
+        let snapshot = self.catalog.snapshot().await?;
+        let catalog_version = snapshot.version();
+        let state = self.state(&scope);
+        let resolver = Resolver { state: &state, snapshot, strings: StringLayout::View };
+        let (state, plan) = resolver.plan(&parsed).await?;
+        Ok(Planned { parsed, state, plan, catalog_version, scope })
+    }
+
+    /// A local session in the caller's scope, without tables.
+    pub(super) fn state(&self, scope: &Scope) -> SessionState {
+        let config = session::local_config(self.config.cores).with_default_catalog_and_schema(&scope.project, &scope.schema);
+        let mut state = self.template.clone();
+        *state.config_mut() = scope.settings.apply(config);
+        state
+    }
+
+    /// The queries of this server.
+    pub fn registry(&self) -> &Arc<QueryRegistry> {
+        &self.registry
+    }
+
+    /// The catalog of this server.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Refuses new statements, then waits for the running ones.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.registry.idle().await;
+    }
+
+    /// Stops every running statement.
+    pub fn cancel_all(&self) {
+        self.registry.cancel_all();
+    }
+
+    fn refuse_when_draining(&self) -> Result<(), Error> {
+        if self.draining.load(Ordering::Acquire) { Err(Error::Draining) } else { Ok(()) }
+    }
+}
+
+fn one(batch: RecordBatch) -> super::result::Batches {
+    stream::iter([Ok(batch)]).boxed()
+}

@@ -1,0 +1,68 @@
+//! A statement that was read and planned and has not run yet.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::format::ExplainStatementOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::TableReference;
+use datafusion::sql::parser::Statement as ParsedStatement;
+use lakegate_engine::statement::Command;
+
+use super::Settings;
+
+/// A statement ready to run, any number of times.
+#[derive(Debug)]
+pub struct Statement {
+    /// Its text.
+    pub sql: String,
+    /// Whether it changes something instead of returning rows.
+    pub is_update: bool,
+    /// The schema that every result of it has; no fields when `is_update`.
+    pub schema: SchemaRef,
+    pub(super) work: Work,
+}
+
+/// What running the statement means.
+#[derive(Debug)]
+pub(super) enum Work {
+    Query(Arc<Planned>),
+    Explain { options: ExplainStatementOptions, planned: Arc<Planned> },
+    Describe(TableReference),
+    ShowSetting(Option<String>),
+    Command(Command),
+}
+
+/// A logical plan with what it was made from.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    /// The parsed text, to plan it again for another tier or a newer catalog.
+    pub(super) parsed: ParsedStatement,
+    /// The session it was planned in.
+    pub(super) state: SessionState,
+    /// The plan before optimisation.
+    pub(super) plan: LogicalPlan,
+    /// Version of the catalog's snapshot that gave the names.
+    pub(super) catalog_version: u64,
+    /// The session's settings, project and schema at the time.
+    pub(super) scope: Scope,
+}
+
+/// What of a session decides how a statement is planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub(super) settings: Settings,
+    pub(super) project: String,
+    pub(super) schema: String,
+}
+
+impl Statement {
+    pub(super) fn with_rows(sql: &str, schema: SchemaRef, work: Work) -> Arc<Self> {
+        Arc::new(Self { sql: sql.to_string(), is_update: false, schema, work })
+    }
+
+    pub(super) fn command(sql: &str, command: Command) -> Arc<Self> {
+        Arc::new(Self { sql: sql.to_string(), is_update: true, schema: Arc::new(Schema::empty()), work: Work::Command(command) })
+    }
+}

@@ -1,0 +1,105 @@
+"""Makes the small files in data/ that are not text. Run with the Python of clients/setup.sh.
+
+The files are committed; this says how they came to be.
+"""
+
+import datetime as dt
+import decimal
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+DATA = pathlib.Path(__file__).parent / "data"
+UTC = dt.timezone.utc
+
+
+def typed() -> pa.Table:
+    """One column of each type, with a null in each, over four rows."""
+    when = dt.datetime(2024, 2, 29, 12, 34, 56, 789012)
+    columns = {
+        "id": pa.array([1, 2, 3, 4], pa.int32()),
+        "flag": pa.array([True, False, None, True], pa.bool_()),
+        "tiny": pa.array([-128, 127, None, 0], pa.int8()),
+        "small": pa.array([-32768, 32767, None, 0], pa.int16()),
+        "medium": pa.array([-(2**31), 2**31 - 1, None, 0], pa.int32()),
+        "large": pa.array([-(2**63), 2**63 - 1, None, 0], pa.int64()),
+        "single": pa.array([-1.5, 0.25, None, 0.0], pa.float32()),
+        "double": pa.array([-1.5e10, 1e-3, None, 0.0], pa.float64()),
+        "price": pa.array(
+            [decimal.Decimal("-12345678.90"), decimal.Decimal("0.01"), None, decimal.Decimal("0")],
+            pa.decimal128(10, 2),
+        ),
+        "huge": pa.array(
+            [decimal.Decimal("12345678901234567890123456789012.123456"), None, None, decimal.Decimal("0")],
+            pa.decimal128(38, 6),
+        ),
+        "name": pa.array(["zwölf Boxkämpfer", "", None, "plain"], pa.string()),
+        "bytes": pa.array([b"\x00\xff", b"", None, b"abc"], pa.binary()),
+        "day": pa.array([dt.date(2024, 2, 29), dt.date(1969, 12, 31), None, dt.date(1970, 1, 1)], pa.date32()),
+        "clock": pa.array([dt.time(23, 59, 59, 999999), dt.time(0), None, dt.time(12)], pa.time64("us")),
+        "moment": pa.array([when, dt.datetime(1969, 12, 31, 23, 59, 59), None, dt.datetime(1970, 1, 1)], pa.timestamp("us")),
+        "instant": pa.array(
+            [when.replace(tzinfo=UTC), dt.datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), None, dt.datetime(1970, 1, 1, tzinfo=UTC)],
+            pa.timestamp("us", tz="UTC"),
+        ),
+    }
+    return pa.table(columns)
+
+
+def nested() -> pa.Table:
+    """Lists, structs, maps and lists of structs, empty and null ones among them."""
+    item = pa.struct([("product", pa.string()), ("count", pa.int64())])
+    columns = {
+        "id": pa.array([1, 2, 3, 4], pa.int64()),
+        "tags": pa.array([["red", "blue"], [], None, ["green", None]], pa.list_(pa.string())),
+        "scores": pa.array([[1, 2, 3], [10], None, []], pa.list_(pa.int64())),
+        "place": pa.array(
+            [{"city": "Oslo", "zip": 150}, {"city": "Bergen", "zip": None}, None, {"city": None, "zip": 7010}],
+            pa.struct([("city", pa.string()), ("zip", pa.int64())]),
+        ),
+        "labels": pa.array([[("a", 1), ("b", 2)], [], None, [("c", None)]], pa.map_(pa.string(), pa.int64())),
+        "orders": pa.array(
+            [[{"product": "pen", "count": 3}, {"product": "ink", "count": 1}], [], None, [{"product": "pad", "count": None}]],
+            pa.list_(item),
+        ),
+    }
+    return pa.table(columns)
+
+
+def sales(year: int, month: int) -> pa.Table:
+    """Ten rows of one month, without the partition columns."""
+    rows = range(10)
+    return pa.table(
+        {
+            "id": pa.array([year * 10000 + month * 100 + row for row in rows], pa.int64()),
+            "shop": pa.array([("north", "south", None)[row % 3] for row in rows], pa.string()),
+            "amount": pa.array([decimal.Decimal(row * month) / 4 for row in rows], pa.decimal128(10, 2)),
+        }
+    )
+
+
+def main() -> None:
+    pq.write_table(typed(), DATA / "typed.parquet")
+    pq.write_table(nested(), DATA / "nested.parquet")
+    for year, month in [(2023, 11), (2023, 12), (2024, 1), (2024, 2)]:
+        folder = DATA / "sales" / f"year={year}" / f"month={month}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(sales(year, month), folder / "part-0.parquet")
+    parts = DATA / "parts"
+    parts.mkdir(exist_ok=True)
+    for part in range(4):
+        numbers = range(part * 250, (part + 1) * 250)
+        table = pa.table(
+            {
+                "n": pa.array(numbers, pa.int64()),
+                "k": pa.array([n % 7 if n % 11 else None for n in numbers], pa.int64()),
+                "x": pa.array([n / 8 for n in numbers], pa.float64()),
+                "word": pa.array([f"w{n % 13}" for n in numbers], pa.string()),
+            }
+        )
+        pq.write_table(table, parts / f"numbers-{part}.parquet")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+//! The HTTP side of the client port, as a script would use it.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// How long one request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An answer: the HTTP status and the body as text.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The whole body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is not JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| {
+            panic!("status {}, not JSON ({error}): {}", self.status, self.body)
+        })
+    }
+}
+
+/// Speaks HTTP to one server with one set of credentials.
+#[derive(Debug, Clone)]
+pub struct Http {
+    base: String,
+    authorization: String,
+    agent: ureq::Agent,
+}
+
+impl Http {
+    /// For the server at `address` (`host:port`), with Basic credentials on every request.
+    pub fn new(address: &str, user: &str, password: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(REQUEST_TIMEOUT))
+            .build();
+        Self {
+            base: format!("http://{address}"),
+            authorization: format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
+            agent: config.into(),
+        }
+    }
+
+    /// GET of a path.
+    ///
+    /// # Errors
+    /// When no answer came, as text.
+    pub fn get(&self, path: &str) -> Result<Answer, String> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        answer(request.header("authorization", &self.authorization).call())
+    }
+
+    /// GET of a path without credentials.
+    ///
+    /// # Errors
+    /// When no answer came, as text.
+    pub fn get_without_credentials(&self, path: &str) -> Result<Answer, String> {
+        answer(self.agent.get(format!("{}{path}", self.base)).call())
+    }
+
+    /// DELETE of a path.
+    ///
+    /// # Errors
+    /// When no answer came, as text.
+    pub fn delete(&self, path: &str) -> Result<Answer, String> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        answer(request.header("authorization", &self.authorization).call())
+    }
+}
+
+fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
+    let mut response = result.map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+    Ok(Answer { status, body })
+}
