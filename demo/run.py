@@ -98,7 +98,7 @@ def stay(running):
 
 
 def interrupt(*_):
-    """Makes SIGTERM end the demo as Ctrl-C does."""
+    """Makes SIGTERM end the demo as Ctrl-C does, also where a shell starts it with Ctrl-C ignored."""
     raise KeyboardInterrupt
 
 
@@ -133,7 +133,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--executors", type=int, default=0, help="how many executors to start beside the server")
     parser.add_argument("--once", action="store_true", help="end after the queries instead of staying up")
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         sys.exit(demo(parser.parse_args()))
     except KeyboardInterrupt:

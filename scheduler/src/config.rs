@@ -10,7 +10,7 @@ use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
 use serde::Deserialize;
 
-use crate::{frontend, query, session};
+use crate::{durable, frontend, query, session};
 
 /// Every setting of the server.
 pub const KEYS: &[KnownKey] = &[
@@ -24,7 +24,13 @@ pub const KEYS: &[KnownKey] = &[
     KnownKey::optional("local.memory_limit", "Memory that queries in the server share before they spill; half of the machine's when not given."),
     KnownKey::new("local.spill_limit", "100GiB", "Disk space in the data folder for what those queries spill."),
     KnownKey::new("local.metadata_cache", "128MiB", "Memory for the footers of Parquet files."),
-    KnownKey::new("local.bytes_max", "1GiB", "Queries that scan up to this much run in the server although there are executors."),
+    KnownKey::new("local.bytes_max", "64MiB", "Queries that scan up to this much run in the server although there are executors."),
+    KnownKey::new("durable.threads", "4", "Threads that look after queries on executors; at least four."),
+    KnownKey::new("durable.reruns_max", "3", "How often such a query may be run anew when executors take its results with them."),
+    KnownKey::new("durable.stuck_after", "120s", "How long such a query may stand still, though executors are there, before it fails."),
+    KnownKey::new("durable.executors_grace", "60s", "How long such a query waits for an executor when none is left."),
+    KnownKey::new("durable.hold_back", "16MiB", "Results that are held back, so that the query can be run again unseen when an executor is lost."),
+    KnownKey::new("durable.broadcast_max", "64MiB", "Build sides of joins up to this size are sent to every task."),
     KnownKey::new("queries.running", "64", "Queries that run at one time."),
     KnownKey::new("queries.waiting", "512", "Queries that wait for their turn; more are refused."),
     KnownKey::new("queries.wait", "60s", "How long a query waits for its turn."),
@@ -61,6 +67,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Queries that run in the server.
     pub local: LocalConfig,
+    /// Queries that run on executors.
+    pub durable: DurableConfig,
     /// Admission of queries.
     pub queries: QueriesConfig,
     /// Bounds of what clients may send and hold.
@@ -75,6 +83,19 @@ pub struct LocalConfig {
     spill_limit: ByteSize,
     metadata_cache: ByteSize,
     bytes_max: ByteSize,
+}
+
+/// Settings of queries that run on executors.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DurableConfig {
+    threads: NonZeroUsize,
+    reruns_max: usize,
+    #[serde(with = "lakegate_common::duration")]
+    stuck_after: Duration,
+    #[serde(with = "lakegate_common::duration")]
+    executors_grace: Duration,
+    hold_back: ByteSize,
+    broadcast_max: ByteSize,
 }
 
 /// Settings of the admission of queries.
@@ -105,6 +126,8 @@ pub struct LimitsConfig {
     tickets_per_session: NonZeroUsize,
 }
 
+/// Fewer threads than this can block each other.
+const DURABLE_THREADS_MIN: usize = 4;
 /// Clients refuse messages of more than this, unless told otherwise.
 const RESULT_MESSAGE_MAX: ByteSize = ByteSize::mib(12);
 
@@ -155,6 +178,19 @@ impl Config {
             waiting_max: self.queries.waiting,
             wait_max: self.queries.wait,
             timeout: Some(self.queries.timeout).filter(|timeout| !timeout.is_zero()),
+        }
+    }
+
+    /// The settings of the durable tier.
+    pub fn durable(&self) -> durable::Config {
+        durable::Config {
+            threads: self.durable.threads.get().max(DURABLE_THREADS_MIN),
+            reruns_max: self.durable.reruns_max,
+            stuck_after: self.durable.stuck_after,
+            executors_grace: self.durable.executors_grace,
+            hold_back: self.durable.hold_back,
+            broadcast_max: self.durable.broadcast_max,
+            ..durable::Config::default()
         }
     }
 

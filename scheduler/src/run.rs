@@ -16,7 +16,7 @@ use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::DataFolder;
-use crate::durable::{self, Durable};
+use crate::durable::Durable;
 use crate::frontend::{Server, Services};
 use crate::identity::{Authenticator, Signer};
 use crate::query::QueryService;
@@ -96,7 +96,7 @@ async fn start(config: &Config) -> Result<Running, Error> {
             None => address.to_string(),
         };
         let started =
-            Durable::start(durable::Config::default(), cluster_token, listener, advertised).await?;
+            Durable::start(config.durable(), cluster_token, listener, advertised).await?;
         cluster_address = Some(address);
         durable = Some(started);
     }

@@ -63,7 +63,7 @@ def number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
-    rounded = float(f"{value:.11e}")
+    rounded = float(f"{value:.9e}")
     text = format(decimal.Decimal(repr(rounded)), "f")
     return "0" if rounded == 0 else (text.rstrip("0").rstrip(".") if "." in text else text)
 

@@ -13,8 +13,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 const NULL: &str = "NULL";
 /// What an empty text is called, since files separate values by spaces.
 const EMPTY: &str = "(empty)";
-/// Digits of a floating point number that must agree. Sums depend on their order beyond this.
-const FLOAT_DIGITS: usize = 11;
+/// Digits after the first of a floating point number that must agree. Sums depend on their order beyond this.
+const FLOAT_DIGITS: usize = 9;
 
 /// Every row as its values in text.
 ///

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use lakegate_common::error::Chain;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -96,9 +97,18 @@ impl Catalog {
 
     /// Closes the file when the statements that use it have ended. Every later call fails.
     pub async fn close(&self) {
+        // So that the file is whole without the log beside it. Connections that close at the same
+        // time each leave this to the other one. A failure loses nothing: the next start reads
+        // the log.
+        if !self.inner.pool.is_closed() {
+            let write_back = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+            if let Err(error) = write_back.execute(&self.inner.pool).await {
+                tracing::warn!(error = %Chain(&error), "the catalog's log stays beside its file");
+            }
+        }
         self.inner.pool.close().await;
         // A connection that was on its way back to the pool is idle in it now and still open; only
-        // a second round closes it. The last one to close writes the log back into the file.
+        // a second round closes it.
         self.inner.pool.close().await;
     }
 

@@ -46,10 +46,8 @@ impl NameCache {
         let names = Arc::clone(&self.names);
         // Ends by itself: each of its calls does, when the connection breaks at the latest.
         let task = tokio::spawn(async move {
-            // Completion does without names that cannot be fetched.
-            if let Ok(fetched) = fetch(&client).await {
-                *names.write() = Arc::new(fetched);
-            }
+            let fetched = fetch(&client).await;
+            *names.write() = Arc::new(fetched);
         });
         let before = self.fetching.lock().replace(task.abort_handle());
         if let Some(before) = before {
@@ -58,16 +56,20 @@ impl NameCache {
     }
 }
 
-/// Asks the server for everything.
-async fn fetch(client: &Client) -> Result<Names, lakegate_client::Error> {
-    let projects = client.catalogs().await?;
-    let schemas = client.schemas(None).await?.into_iter().map(|schema| schema.name).collect();
-    let tables = client.tables(&TableFilter::default()).await?;
+/// Asks the server for everything. Completion does without names that cannot be fetched.
+async fn fetch(client: &Client) -> Names {
+    let projects = client.catalogs().await.unwrap_or_default();
+    let schemas = client.schemas(None).await.unwrap_or_default();
+    let tables = client.tables(&TableFilter::default()).await.unwrap_or_default();
     let tables = tables.into_iter().take(MAX_TABLES).map(|table| TableNames {
         project: table.catalog,
         schema: table.schema,
         name: table.name,
         columns: table.columns.fields().iter().map(|field| field.name().clone()).collect(),
     });
-    Ok(Names { projects, schemas, tables: tables.collect() })
+    Names {
+        projects,
+        schemas: schemas.into_iter().map(|schema| schema.name).collect(),
+        tables: tables.collect(),
+    }
 }

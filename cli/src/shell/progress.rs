@@ -3,13 +3,12 @@
 //! It is shown on the standard error where that is a terminal, once the query has run for a while,
 //! and asks the server's HTTP interface.
 
-use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use lakegate_client::{Client, QueryProgress};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -19,6 +18,16 @@ const DELAY: Duration = Duration::from_millis(500);
 
 /// How long the line stands before the server is asked again.
 const INTERVAL: Duration = Duration::from_millis(300);
+
+/// The pictures of the spinner.
+const SPINNER: [char; 4] = ['|', '/', '-', '\\'];
+
+/// Characters of the line at most; a longer one would wrap in a terminal of the usual width, and only
+/// its last part would be cleared.
+const MAX_WIDTH: usize = 76;
+
+/// Goes to the beginning of the terminal's line and clears it.
+const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// The progress of one statement. Dropping it clears the line.
 pub(crate) struct Progress {
@@ -36,7 +45,8 @@ struct State {
 /// What is on the terminal.
 #[derive(Default)]
 struct Line {
-    bar: Option<ProgressBar>,
+    /// How often it was drawn; picks the spinner's picture.
+    drawn: usize,
     /// Nothing may be drawn any more.
     is_over: bool,
 }
@@ -93,29 +103,32 @@ impl Drop for Progress {
 }
 
 impl Line {
-    /// Draws the line.
-    fn show(&mut self, text: String) {
+    /// Draws the line over the one before. The cursor stays behind the text, so that the `^C` that
+    /// the terminal echoes is cleared with it.
+    fn show(&mut self, text: &str) {
         if self.is_over {
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| {
-            // Not padded to the terminal's width: the `^C` that the terminal echoes would begin a
-            // new line and leave this one standing.
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            ProgressBar::new_spinner()
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        });
-        bar.set_message(text);
-        bar.tick();
+        let spinner = SPINNER[self.drawn % SPINNER.len()];
+        self.drawn += 1;
+        let fitting: String = text.chars().take(MAX_WIDTH).collect();
+        write(&format!("{CLEAR_LINE}{spinner} {fitting} "));
     }
 
     /// Takes the line away for good.
     fn clear(&mut self) {
-        self.is_over = true;
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+        if !self.is_over && self.drawn > 0 {
+            write(CLEAR_LINE);
         }
+        self.is_over = true;
     }
+}
+
+/// Writes to the terminal. Without one nobody misses the line.
+fn write(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
 }
 
 /// Draws the line again and again.
@@ -130,7 +143,7 @@ async fn watch(client: Client, state: Arc<State>) {
         };
         let received = state.rows_received.load(Ordering::Relaxed);
         let text = describe(progress.as_ref(), received, state.started.elapsed());
-        state.line.lock().show(text);
+        state.line.lock().show(&text);
         tokio::time::sleep(INTERVAL).await;
     }
 }

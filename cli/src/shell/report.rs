@@ -1,6 +1,6 @@
 //! What the shell says besides rows, on the standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use lakegate_common::Coded;
 
@@ -13,11 +13,13 @@ pub(crate) fn note(line: &str) {
 
 /// Says why something did not come to its end.
 pub(crate) fn failure(failure: &Failure) {
+    let mut stderr = io::stderr().lock();
     if matches!(failure, Failure::Cancelled) {
-        note("cancelled");
+        // Over the `^C` that the terminal echoed.
+        let clear = if stderr.is_terminal() { "\r\x1b[2K" } else { "" };
+        let _ = writeln!(stderr, "{clear}cancelled");
         return;
     }
-    let mut stderr = io::stderr().lock();
     let _ = writeln!(stderr, "ERROR {}: {}", failure.code_text(), failure.text());
     if let Some(hint) = failure.hint() {
         let _ = writeln!(stderr, "hint: {hint}");

@@ -4,6 +4,7 @@
 //! a gRPC status whose message reads `CODE: text (hint: …)` and whose metadata repeats the code.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use arrow_flight::error::FlightError;
 use lakegate_common::{Coded, ErrorCode};
@@ -44,9 +45,9 @@ pub enum Error {
     /// The connection broke while a call was under way.
     #[error("the connection to the server broke")]
     Connection {
-        /// The status that the transport made of it.
+        /// What broke it.
         #[source]
-        source: Box<Status>,
+        source: BrokenConnection,
     },
     /// The server refused or failed.
     #[error("{message}")]
@@ -100,6 +101,23 @@ pub enum Error {
     },
 }
 
+/// What broke a connection. Its text is that of the first cause alone, because each layer of the
+/// transport repeats in its own words what the one below said.
+#[derive(Debug)]
+pub struct BrokenConnection(Box<Status>);
+
+impl fmt::Display for BrokenConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cause: &dyn StdError = &*self.0;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        write!(f, "{cause}")
+    }
+}
+
+impl StdError for BrokenConnection {}
+
 impl Error {
     /// The stable code as text; for an error of the server exactly what the server sent.
     pub fn code_text(&self) -> &str {
@@ -117,7 +135,7 @@ impl Error {
             return Self::Server { code: code.to_string(), message, hint };
         }
         if status.source().is_some() {
-            return Self::Connection { source: Box::new(status) };
+            return Self::Connection { source: BrokenConnection(Box::new(status)) };
         }
         Self::Server {
             code: code_of_status(status.code()).as_str().to_string(),

@@ -17,7 +17,7 @@ mod stream;
 mod update;
 
 pub use client::{Client, Outcome};
-pub use error::Error;
+pub use error::{BrokenConnection, Error};
 pub use metadata::{Schema, Table, TableFilter};
 pub use rest::{QueryFailure, QueryProgress, StageProgress};
 pub use server_url::ServerUrl;

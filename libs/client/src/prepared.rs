@@ -78,7 +78,11 @@ pub(crate) async fn first_result(
             let request = bearer.request(action.clone());
             async move {
                 let mut results = service.do_action(request).await?.into_inner();
-                Ok(results.message().await?.map(|result| result.body))
+                let first = results.message().await?.map(|result| result.body);
+                // Read to its end: a stream that is dropped before its trailers counts as reset,
+                // and HTTP/2 gives up a connection after a thousand of those.
+                while results.message().await?.is_some() {}
+                Ok(first)
             }
         })
         .await

@@ -17,7 +17,13 @@ pub(crate) async fn run(connection: &Connection, handle: Bytes) -> Result<Option
     let answer = connection
         .call(|mut service, bearer| {
             let request = bearer.request(stream::iter([message.clone()]));
-            async move { service.do_put(request).await?.into_inner().message().await }
+            async move {
+                let mut answers = service.do_put(request).await?.into_inner();
+                let first = answers.message().await?;
+                // To its end, as in `prepared::first_result`.
+                while answers.message().await?.is_some() {}
+                Ok(first)
+            }
         })
         .await?
         .ok_or(Error::MissingAnswer { what: "the number of changed rows" })?;

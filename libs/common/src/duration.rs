@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// The units, the largest first, with their length in milliseconds.
-const UNITS: [(&str, u64); 5] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 6] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// A text that is no length of time.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct ParseDurationError {
     text: String,
 }
 
-/// Reads a whole number with a unit (`ms`, `s`, `m`, `h`, `d`). A lone `0` needs no unit.
+/// Reads a whole number with a unit (`ms`, `s`, `m` or `min`, `h`, `d`). A lone `0` needs no unit.
 ///
 /// # Errors
 /// The text has no unit, an unknown one, or a number that does not fit.

@@ -114,3 +114,44 @@ fn check_rows(rows: &MemorySourceConfig, plan: &Arc<dyn ExecutionPlan>) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+
+    use super::*;
+
+    async fn outcome(sql: &str) -> Result<(), NotDistributable> {
+        let folder = tempfile::tempdir().unwrap();
+        let session = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
+        let path = format!("{}/t.parquet", folder.path().display());
+        session.sql(&format!("COPY (SELECT 1 AS a, 2 AS b) TO '{path}'")).await.unwrap().collect().await.unwrap();
+        session.register_parquet("t", &path, ParquetReadOptions::default()).await.unwrap();
+        check(&session.sql(sql).await.unwrap().create_physical_plan().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn scans_of_files_are_distributed() {
+        for sql in ["SELECT a FROM t", "SELECT x.a FROM t x JOIN t y ON x.a = y.b", "SELECT a FROM t UNION ALL SELECT 1", "SELECT 1"] {
+            assert_eq!(outcome(sql).await, Ok(()), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_few_rows_may_travel() {
+        assert_eq!(outcome("SELECT * FROM (VALUES (1), (2)) v (x) JOIN t ON x = a").await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_leaf_that_every_task_would_read_whole_is_refused() {
+        for sql in ["SELECT a FROM t JOIN generate_series(1, 3) g ON value = a", "SELECT table_name FROM information_schema.tables"] {
+            assert!(matches!(outcome(sql).await, Err(NotDistributable::Leaf { .. })), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_keeps_its_state_in_one_process_is_refused() {
+        let sql = "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT * FROM r";
+        assert!(matches!(outcome(sql).await, Err(NotDistributable::OneProcess { .. } | NotDistributable::Leaf { .. })));
+    }
+}

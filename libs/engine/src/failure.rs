@@ -88,8 +88,14 @@ pub fn code_of_io(error: &std::io::Error) -> ErrorCode {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ErrorCode::DiskFull,
         ErrorKind::NotFound => ErrorCode::LocationNotFound,
         ErrorKind::OutOfMemory => ErrorCode::MemoryExhausted,
-        _ => ErrorCode::StorageError,
+        _ => code_of_io_text(&error.to_string()),
     }
+}
+
+/// Errors that were wrapped on the way up keep their text and lose their kind.
+fn code_of_io_text(text: &str) -> ErrorCode {
+    let is_full = text.contains("No space left on device") || text.contains("max_temp_directory_size");
+    if is_full { ErrorCode::DiskFull } else { ErrorCode::StorageError }
 }
 
 fn code_of_execution(text: &str) -> ErrorCode {
@@ -112,6 +118,8 @@ mod tests {
         let broken = DataFusionError::IoError(std::io::Error::other("lost"));
         assert_eq!(code_of(&full), ErrorCode::DiskFull);
         assert_eq!(code_of(&broken), ErrorCode::StorageError);
+        let wrapped = std::io::Error::other("IO error: No space left on device (os error 28)");
+        assert_eq!(code_of_io(&wrapped), ErrorCode::DiskFull);
     }
 
     #[test]

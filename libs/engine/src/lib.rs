@@ -2,9 +2,11 @@
 
 pub mod channel;
 pub mod codec;
+pub mod cooperative_fan_out;
 pub mod distributable;
 pub mod estimate;
 pub mod failure;
+pub mod passthrough;
 pub mod runtime;
 pub mod schema;
 pub mod session;

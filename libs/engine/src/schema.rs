@@ -51,8 +51,10 @@ fn canonical_type(data_type: &DataType) -> DataType {
         }
         DataType::Dictionary(_, value) => canonical_type(value),
         DataType::RunEndEncoded(_, value) => canonical_type(value.data_type()),
-        DataType::List(item) | DataType::ListView(item) => DataType::List(canonical_field(item)),
-        DataType::LargeList(item) | DataType::LargeListView(item) => DataType::LargeList(canonical_field(item)),
+        // Large lists too: the Flight encoder sends them as plain ones, whatever the schema says.
+        DataType::List(item) | DataType::ListView(item) | DataType::LargeList(item) | DataType::LargeListView(item) => {
+            DataType::List(canonical_field(item))
+        }
         DataType::FixedSizeList(item, length) => DataType::FixedSizeList(canonical_field(item), *length),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(canonical_field).collect()),
         DataType::Map(entries, sorted) => DataType::Map(canonical_entries(entries), *sorted),

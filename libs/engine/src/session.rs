@@ -6,6 +6,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use crate::cooperative_fan_out::CooperativeFanOut;
+
 /// The configuration of plans that run in one process, with as many partitions as it has cores.
 pub fn local_config(cores: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
@@ -21,5 +23,7 @@ pub fn local_config(cores: usize) -> SessionConfig {
 
 /// A state with every function and rule that Lakegate has, over `runtime`.
 pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
-    SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build()
+    SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features()
+        .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
+        .build()
 }

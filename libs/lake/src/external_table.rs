@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
@@ -56,7 +56,7 @@ impl ExternalTable {
         let file_fields: Vec<_> = if columns.fields().is_empty() {
             let unreadable = |source| Error::UnreadableFiles { location: location.to_string(), format, source };
             let inferred = listing.infer_schema(state, &url).await.map_err(unreadable)?;
-            inferred.fields().iter().cloned().collect()
+            inferred.fields().iter().map(plain).collect()
         } else {
             columns.fields().iter().filter(|field| !partitions.iter().any(|(name, _)| name == field.name())).cloned().collect()
         };
@@ -133,6 +133,16 @@ pub(crate) async fn present_extension(
     listing: ListingOptions,
 ) -> Result<ListingOptions, Error> {
     with_present_extension(state, table.format, &table.location, url, listing).await
+}
+
+/// The field as the files have it, though the reader would rather make views of text and bytes:
+/// the catalog keeps what the data is, a plan chooses how it lies in memory.
+fn plain(field: &FieldRef) -> FieldRef {
+    match field.data_type() {
+        DataType::Utf8View => Arc::new(Field::clone(field).with_data_type(DataType::Utf8)),
+        DataType::BinaryView => Arc::new(Field::clone(field).with_data_type(DataType::Binary)),
+        _ => Arc::clone(field),
+    }
 }
 
 /// Names and types of the columns that folder names carry.

@@ -10,13 +10,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::outcome::End;
 use super::watchdog::{Sight, Verdict, Watchdog};
-use super::{Core, StageProgress, progress};
+use super::{Core, StageProgress, integrity, progress};
 
 /// How often progress is looked at, and the job with it: Ballista drops a status when its receiver
 /// is slow.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Follows a job until it has results or has ended without.
+/// Follows a job until it has results or has ended without. `is_checked` is false for adaptive jobs,
+/// which are not put together as the check expects.
 ///
 /// # Errors
 /// How it ended without results.
@@ -25,6 +26,7 @@ pub(super) async fn follow(
     job: &JobId,
     mut statuses: mpsc::Receiver<JobStatus>,
     stages: &watch::Sender<Vec<StageProgress>>,
+    is_checked: bool,
 ) -> Result<Vec<PartitionLocation>, End> {
     let mut watchdog = Watchdog::new(core.config.stuck_after, core.config.executors_grace, Instant::now());
     let mut looks = interval(LOOK);
@@ -40,14 +42,13 @@ pub(super) async fn follow(
             }
         };
         if let Some(outcome) = status.and_then(|status| ended(status.status)) {
-            look(core, job, stages).await;
             return outcome;
         }
         // Its submission may wait in the event loop, and its failure may be on its way to us.
         if Duration::from_millis(250) * absent >= core.config.stuck_after.min(Duration::from_secs(10)) {
             return Err(End::Forgotten);
         }
-        let sight = look(core, job, stages).await;
+        let sight = look(core, job, stages, is_checked).await.map_err(End::Inconsistent)?;
         match watchdog.judge(sight, Instant::now()) {
             Verdict::Moves => {}
             Verdict::Stuck => return Err(End::Stuck(core.config.stuck_after)),
@@ -66,13 +67,19 @@ fn ended(status: Option<Status>) -> Option<Result<Vec<PartitionLocation>, End>> 
 }
 
 /// Looks at the stages and at who works on them.
-async fn look(core: &Core, job: &JobId, stages: &watch::Sender<Vec<StageProgress>>) -> Sight {
+///
+/// # Errors
+/// The job would give wrong rows.
+async fn look(core: &Core, job: &JobId, stages: &watch::Sender<Vec<StageProgress>>, is_checked: bool) -> Result<Sight, String> {
     let jobs = core.scheduler.state.task_manager.get_running_job_cache();
     let mut fingerprint = 0;
     if let Some(entry) = jobs.get(job) {
         let graph = entry.execution_graph.read().await;
         fingerprint = progress::fingerprint(graph.as_ref());
         stages.send_replace(progress::stages(graph.as_ref()));
+        if is_checked {
+            integrity::check_running(graph.as_ref())?;
+        }
     }
-    Sight { stages: fingerprint, is_busy: core.members.is_busy_with(job.as_str()), has_executors: core.members.active_cores() > 0 }
+    Ok(Sight { stages: fingerprint, is_busy: core.members.is_busy_with(job.as_str()), has_executors: core.members.active_cores() > 0 })
 }

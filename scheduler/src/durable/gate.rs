@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpc;
@@ -115,7 +115,7 @@ impl SchedulerGrpc for Gate {
         let metadata = check_registration(request.get_ref().metadata.as_ref())?;
         let (probe, id) = (self.try_out(metadata).await?, metadata.id.clone());
         let joined = SchedulerGrpc::register_executor(&self.scheduler, request).await?;
-        self.members.answered(&id, probe.answer);
+        self.members.answered(&id, probe.answer, Instant::now());
         tracing::info!(executor_id = id, "executor joined");
         Ok(joined)
     }
@@ -144,6 +144,10 @@ impl SchedulerGrpc for Gate {
         }
         if !self.members.hear(&executor_id, number) {
             return Ok(Response::new(UpdateTaskStatusResult { success: true }));
+        }
+        for status in by_job.values().flatten() {
+            let task = (status.job_id.clone(), status.stage_id as usize, status.stage_attempt_num as usize, status.task_id as usize);
+            self.members.task_ended(&executor_id, &task);
         }
         // One at a time: what Ballista cannot make sense of would take the others with it.
         for task_status in by_job.into_values() {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lakegate_common::cluster_token::ClusterToken;
 use lakegate_engine::channel::member_endpoint;
@@ -87,9 +87,10 @@ pub(super) async fn watch(members: Arc<Members>, token: ClusterToken) {
 }
 
 async fn ask(id: &str, channel: Channel, token: &ClusterToken, members: &Members) -> Outcome {
+    let asked = Instant::now();
     match tokio::time::timeout(ANSWER_TIMEOUT, probe(channel, token)).await {
         Ok(Ok(probe)) if probe.executor_id == id => {
-            members.answered(id, probe.answer);
+            members.answered(id, probe.answer, asked);
             Outcome::Alive
         }
         Ok(Ok(_)) => Outcome::Replaced,

@@ -20,10 +20,11 @@ use ballista_scheduler::cluster::memory::InMemoryClusterState;
 use ballista_scheduler::cluster::{BoundTask, ClusterState, ClusterStateEventStream, ExecutorSlot};
 use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
 use super::pulse::{PULSE_ID, Pulse};
+use super::slots::{Key, Slots};
 
 /// How long a lost executor stays in the list.
 const LOST_SHOWN: Duration = Duration::from_secs(300);
@@ -89,12 +90,13 @@ struct Member {
 pub(super) struct Members {
     inner: InMemoryClusterState,
     table: RwLock<BTreeMap<String, Member>>,
+    slots: Mutex<Slots>,
     pulse: Arc<Pulse>,
 }
 
 impl Members {
     pub(super) fn new(pulse: Arc<Pulse>) -> Arc<Self> {
-        Arc::new(Self { inner: InMemoryClusterState::default(), table: RwLock::default(), pulse })
+        Arc::new(Self { inner: InMemoryClusterState::default(), table: RwLock::default(), slots: Mutex::default(), pulse })
     }
 
     /// Everyone, with those lost lately.
@@ -135,8 +137,14 @@ impl Members {
         table.values().filter(|member| member.is_present()).any(|member| member.answer.busy_jobs.iter().any(|busy| busy == job))
     }
 
-    /// Keeps what an executor said of itself.
-    pub(super) fn answered(&self, id: &str, answer: Answer) {
+    /// A member has told the end of a task.
+    pub(super) fn task_ended(&self, id: &str, task: &Key) {
+        self.slots.lock().end(id, task);
+    }
+
+    /// Keeps what an executor said of itself when it was asked at this moment.
+    pub(super) fn answered(&self, id: &str, answer: Answer, asked: Instant) {
+        self.slots.lock().compare(id, &answer.busy_jobs, asked);
         if let Some(member) = self.table.write().get_mut(id) {
             member.answer = answer;
         }
@@ -204,13 +212,23 @@ impl ClusterState for Members {
             table.iter().filter(|(_, member)| member.takes_tasks()).map(|(id, _)| id.clone()).collect()
         };
         let executors = executors.map_or_else(|| takes_tasks.clone(), |named| named.intersection(&takes_tasks).cloned().collect());
-        self.inner.bind_schedulable_tasks(distribution, active_jobs, Some(executors)).await
+        let credits = self.slots.lock().credits();
+        self.inner.unbind_tasks(credits).await?;
+        let bound = self.inner.bind_schedulable_tasks(distribution, active_jobs, Some(executors)).await?;
+        let now = Instant::now();
+        let mut slots = self.slots.lock();
+        for (executor_id, task) in &bound {
+            let key = (task.key.job_id.to_string(), task.key.stage_id, task.stage_attempt_num, task.key.task_id);
+            slots.give(executor_id, key, task.vcores_consumed, now);
+        }
+        Ok(bound)
     }
 
-    async fn unbind_tasks(&self, mut executor_slots: Vec<ExecutorSlot>) -> Result<()> {
+    async fn unbind_tasks(&self, _executor_slots: Vec<ExecutorSlot>) -> Result<()> {
+        // Called for every report, the empty ones of the pulse among them. What is free is known
+        // better by `slots`.
         self.pulse.beat();
-        executor_slots.retain(|(id, _)| id != PULSE_ID);
-        self.inner.unbind_tasks(executor_slots).await
+        Ok(())
     }
 
     async fn register_executor(&self, metadata: ExecutorMetadata, spec: ExecutorData) -> Result<()> {
@@ -218,7 +236,9 @@ impl ClusterState for Members {
         if self.table.read().contains_key(&id) {
             return Err(BallistaError::Configuration(format!("executor {id} is already registered")));
         }
+        let cores = spec.available_vcores;
         self.inner.register_executor(metadata.clone(), spec).await?;
+        self.slots.lock().join(&id, cores);
         let member = Member {
             metadata,
             state: ExecutorState::Active,
@@ -264,6 +284,7 @@ impl ClusterState for Members {
 
     async fn remove_executor(&self, executor_id: &str) -> Result<()> {
         self.lost(executor_id);
+        self.slots.lock().leave(executor_id);
         self.inner.remove_executor(executor_id).await
     }
 

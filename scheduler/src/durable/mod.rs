@@ -8,9 +8,11 @@
 //! |---|---|
 //! | `port`, `gate` | only members are heard, and only what executors have to say |
 //! | `members`, `liveness` | who is there; who is gone is noticed within seconds |
+//! | `slots` | which cores are free, also when Ballista forgot that a task holds none |
 //! | `pulse` | notices that Ballista's event loop has died |
 //! | `cancel` | a cancel that is repeated until it has worked |
 //! | `watchdog` | a job that nothing moves any more is run again, then failed |
+//! | `integrity` | a stage that would read rows twice after a loss is noticed, the query run again |
 //! | `outcome` | what a failure means in our codes, and whether running again may help |
 
 mod cancel;
@@ -18,6 +20,7 @@ mod config;
 mod error;
 mod follow;
 mod gate;
+mod integrity;
 mod job_state;
 mod liveness;
 mod members;
@@ -28,6 +31,7 @@ mod pulse;
 mod query;
 mod results;
 mod session;
+mod slots;
 mod start;
 mod watchdog;
 

@@ -18,6 +18,8 @@ pub(super) enum End {
     Forsaken(Duration),
     /// Its results could not be fetched, for this reason.
     ResultsLost(String),
+    /// A stage reads something else than its inputs wrote.
+    Inconsistent(String),
     /// Ballista knows it no more.
     Forgotten,
 }
@@ -41,12 +43,12 @@ pub(super) fn decide(end: End, attempts: usize, reruns_max: usize) -> Next {
             Meaning::ExecutorLost => Next::Fail(Error::ExecutorLost { attempts, reason: text }),
         },
         // A second standstill is no accident.
-        End::Stuck(waited) if attempts == 1 => Next::Rerun(format!("nothing moved for {waited:?}")),
+        End::Stuck(waited) if again && attempts == 1 => Next::Rerun(format!("nothing moved for {waited:?}")),
         End::Stuck(waited) => Next::Fail(Error::Stuck { waited, attempts }),
         End::Forsaken(grace) => Next::Fail(Error::ExecutorsGone { grace }),
-        End::ResultsLost(reason) if again => Next::Rerun(reason),
-        End::ResultsLost(reason) => Next::Fail(Error::ExecutorLost { attempts, reason }),
-        End::Forgotten if attempts == 1 => Next::Rerun("the scheduler lost the job".to_string()),
+        End::ResultsLost(reason) | End::Inconsistent(reason) if again => Next::Rerun(reason),
+        End::ResultsLost(reason) | End::Inconsistent(reason) => Next::Fail(Error::ExecutorLost { attempts, reason }),
+        End::Forgotten if again && attempts == 1 => Next::Rerun("the scheduler lost the job".to_string()),
         End::Forgotten => Next::Fail(Error::Job { text: "the scheduler lost the job".to_string() }),
     }
 }
@@ -127,6 +129,12 @@ mod tests {
     fn results_that_are_lost_before_a_row_was_seen_are_made_again() {
         assert_eq!(code(End::ResultsLost("refused".to_string()), 1), None);
         assert_eq!(code(End::ResultsLost("refused".to_string()), 4), Some(ErrorCode::ExecutorLost));
+    }
+
+    #[test]
+    fn rows_that_would_come_twice_are_never_given_out() {
+        assert_eq!(code(End::Inconsistent("twice".to_string()), 1), None);
+        assert_eq!(code(End::Inconsistent("twice".to_string()), 4), Some(ErrorCode::ExecutorLost));
     }
 
     #[test]

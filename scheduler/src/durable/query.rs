@@ -1,6 +1,7 @@
 //! One query of the durable tier, from its plan to its last row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,13 +20,16 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::outcome::{End, Next, decide};
 use super::results::{self, Interrupted};
-use super::{Core, Error, StageProgress, StageReport, cancel, follow, progress};
+use super::{Core, Error, StageProgress, StageReport, cancel, follow, integrity, progress};
 use crate::query::QueryId;
 
 /// Statuses of a job that may wait for us; Ballista drops what is more.
 const STATUSES_MAX: usize = 1024;
 /// Batches that wait for the client.
 const BATCHES_MAX: usize = 4;
+/// How often and how long apart an ended job's stages are looked for.
+const GRAPH_LOOKS: u32 = 1000;
+const GRAPH_LOOK: Duration = Duration::from_millis(1);
 
 /// A plan in the form that Ballista gets it.
 pub(super) enum Plan {
@@ -113,10 +117,6 @@ impl Run {
             () = client.closed() => Err(Stop::Fail(Error::Cancelled)),
             outcome = self.finish(&job, statuses, client) => outcome,
         };
-        if outcome.is_ok() {
-            let graph = self.core.jobs.get_execution_graph(&job).await.ok().flatten();
-            *self.graph.lock() = graph;
-        }
         let core = Arc::clone(&self.core);
         // The client need not wait for this.
         self.core.threads.spawn(async move {
@@ -139,9 +139,27 @@ impl Run {
         }
     }
 
+    /// The stages of a job that has succeeded. Ballista tells us of the success just before it puts
+    /// them away.
+    async fn ended_graph(&self, job: &JobId) -> Option<ExecutionGraphBox> {
+        for _ in 0..GRAPH_LOOKS {
+            if let Ok(Some(graph)) = self.core.jobs.get_execution_graph(job).await {
+                return Some(graph);
+            }
+            tokio::time::sleep(GRAPH_LOOK).await;
+        }
+        None
+    }
+
     async fn finish(&self, job: &JobId, statuses: mpsc::Receiver<JobStatus>, client: &Client) -> Result<(), Stop> {
         let Core { clients, config, .. } = self.core.as_ref();
-        let locations = follow::follow(&self.core, job, statuses, &self.stages).await.map_err(Stop::End)?;
+        let is_checked = matches!(self.plan, Plan::Physical(_));
+        let locations = follow::follow(&self.core, job, statuses, &self.stages, is_checked).await.map_err(Stop::End)?;
+        let graph = self.ended_graph(job).await.ok_or(Stop::End(End::Forgotten))?;
+        if is_checked {
+            integrity::check_ended(graph.as_ref(), &locations).map_err(|reason| Stop::End(End::Inconsistent(reason)))?;
+        }
+        *self.graph.lock() = Some(graph);
         self.stages.send_modify(|stages| stages.iter_mut().for_each(|stage| stage.tasks_done = stage.tasks));
         match results::deliver(clients, locations, &self.schema, config.hold_back, client).await {
             Ok(()) => Ok(()),

@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use lakegate_engine::channel::with_cluster_settings;
+use lakegate_engine::cooperative_fan_out::CooperativeFanOut;
 
 use super::Config;
 use crate::query::QueryId;
@@ -82,6 +83,7 @@ pub(super) fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> 
         .with_config(config)
         .with_runtime_env(runtime)
         .with_optimizer_rules(ballista_default_optimizer_rules())
+        .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
         .with_scalar_functions(ballista_scalar_functions())
         .with_aggregate_functions(ballista_aggregate_functions())
         .with_window_functions(ballista_window_functions())

@@ -94,24 +94,24 @@ impl Signer {
 mod tests {
     use super::*;
 
-    fn signer() -> Signer {
+    fn new_signer() -> Signer {
         Signer::new(&Secret::random(32).unwrap())
     }
 
     #[test]
     fn signed_text_opens_only_for_what_it_was_made_for() {
-        let signer = signer();
+        let signer = new_signer();
         let text = signer.seal(Purpose::Ticket, "ada", b"payload");
         assert!(text.is_ascii());
         assert_eq!(signer.unseal(Purpose::Ticket, "ada", text.as_bytes()), Some(b"payload".to_vec()));
         assert_eq!(signer.unseal(Purpose::Ticket, "bob", text.as_bytes()), None);
         assert_eq!(signer.unseal(Purpose::PreparedHandle, "ada", text.as_bytes()), None);
-        assert_eq!(signer().unseal(Purpose::Ticket, "ada", text.as_bytes()), None);
+        assert_eq!(new_signer().unseal(Purpose::Ticket, "ada", text.as_bytes()), None);
     }
 
     #[test]
     fn every_altered_byte_is_noticed() {
-        let signer = signer();
+        let signer = new_signer();
         let text = signer.seal(Purpose::Ticket, "ada", b"some payload").into_bytes();
         for index in 0..text.len() {
             let mut altered = text.clone();

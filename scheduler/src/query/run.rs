@@ -1,11 +1,13 @@
 //! Running a planned query on the tier that the router picks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
+use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -29,7 +31,7 @@ use crate::durable::{Durable, DurableQuery};
 /// A plan that is ready to run on its tier.
 struct Physical {
     route: Route,
-    state: SessionState,
+    state: Arc<SessionState>,
     logical: LogicalPlan,
     plan: Arc<dyn ExecutionPlan>,
 }
@@ -53,7 +55,7 @@ impl QueryService {
             _ => {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
-                let context = physical.state.task_ctx();
+                let context = task_context(&physical.state);
                 Ok(self.threads.run(physical.plan, context, Arc::clone(schema), permit))
             }
         }
@@ -90,7 +92,7 @@ impl QueryService {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let plan = Arc::clone(&physical.plan);
-                let batches = self.threads.run(Arc::clone(&plan), physical.state.task_ctx(), schema, permit);
+                let batches = self.threads.run(Arc::clone(&plan), task_context(&physical.state), schema, permit);
                 let rows = batches.try_fold(0, |rows, batch| std::future::ready(Ok(rows + batch.num_rows() as u64))).await?;
                 explanation.measured(&plan, options.verbose);
                 explanation.outcome(rows, begun.elapsed());
@@ -102,7 +104,7 @@ impl QueryService {
     /// Optimises, estimates and routes; plans again where the tier or the catalog asks for it.
     async fn physical(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Physical, Error> {
         let planned = self.current(planned, schema, settings).await?;
-        let mut state = planned.state.clone();
+        let mut state = SessionState::clone(&planned.state);
         // What `now()` means is fixed for each run: a prepared statement runs many times.
         state.mark_start_execution();
         let logical = state.optimize(&planned.plan).map_err(Error::Planning)?;
@@ -111,14 +113,17 @@ impl QueryService {
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
         match &self.durable {
             Some(durable) if route.tier == Tier::Durable => self.durable_plan(durable, &planned, route).await,
-            _ => Ok(Physical { route, state, logical, plan }),
+            _ => Ok(Physical { route, state: Arc::new(state), logical, plan }),
         }
     }
 
     /// `planned` itself, or planned anew where settings or datasets have changed since.
     async fn current(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Arc<Planned>, Error> {
-        let version = self.catalog.snapshot().await?.version();
-        if version == planned.catalog_version && settings == planned.scope.settings {
+        let same_names = match planned.catalog_version {
+            Some(version) => self.catalog.snapshot().await?.version() == version,
+            None => true,
+        };
+        if same_names && settings == planned.scope.settings {
             return Ok(Arc::clone(planned));
         }
         let scope = Scope { settings, ..planned.scope.clone() };
@@ -135,16 +140,16 @@ impl QueryService {
         let config = settings.apply(durable.session_config(base));
         let state = durable.session_state(config, Arc::clone(&self.runtime));
         let snapshot = self.catalog.snapshot().await?;
-        let resolver = Resolver { state: &state, snapshot, strings: StringLayout::Plain };
-        let (mut state, plan) = resolver.plan(&planned.parsed).await?;
+        let resolver = Resolver { snapshot, strings: StringLayout::Plain };
+        let (mut state, plan) = resolver.plan(state, planned.parsed.clone()).await?;
         state.mark_start_execution();
         let logical = state.optimize(&plan).map_err(Error::Planning)?;
         let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
-        Ok(Physical { route, state, logical, plan })
+        Ok(Physical { route, state: Arc::new(state), logical, plan })
     }
 
     async fn start_durable(&self, durable: &Arc<Durable>, physical: Physical, guard: &QueryGuard) -> Result<DurableQuery, Error> {
-        let context = Arc::new(SessionContext::new_with_state(physical.state));
+        let context = Arc::new(SessionContext::new_with_state(SessionState::clone(&physical.state)));
         let query = durable.run(guard.record().id(), context, physical.plan).await?;
         guard.record().run_on(Tier::Durable, Some(query.progress.clone()));
         Ok(query)
@@ -155,4 +160,19 @@ impl QueryService {
         let active = executors.iter().filter(|executor| executor.is_active());
         active.fold(Fleet::default(), |fleet, executor| Fleet { executors: fleet.executors + 1, cores: fleet.cores + executor.cores })
     }
+}
+
+/// The context of a plan that runs in this process. It carries no functions: only a plan that is
+/// decoded from bytes looks them up there.
+fn task_context(state: &SessionState) -> Arc<TaskContext> {
+    Arc::new(TaskContext::new(
+        None,
+        state.session_id().to_string(),
+        state.config().clone(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        Arc::clone(state.runtime_env()),
+    ))
 }

@@ -10,8 +10,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::{StreamExt, stream};
-use lakegate_catalog::Catalog;
+use lakegate_catalog::{Catalog, Snapshot};
 use lakegate_common::ByteSize;
+use lakegate_engine::passthrough::passes_rows_through;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
 use lakegate_engine::statement::{self, Statement as Read};
 use lakegate_engine::{schema, session};
@@ -60,6 +61,8 @@ pub struct QueryService {
     pub(super) admission: Admission,
     registry: Arc<QueryRegistry>,
     template: SessionState,
+    /// Any snapshot, for statements that name no dataset: they need not ask the database.
+    nameless: Arc<Snapshot>,
     draining: AtomicBool,
 }
 
@@ -76,7 +79,8 @@ impl QueryService {
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
         let registry = Arc::default();
         let draining = AtomicBool::new(false);
-        Ok(Arc::new(Self { config, catalog, durable, runtime, threads, admission, registry, template, draining }))
+        let nameless = catalog.snapshot().await?;
+        Ok(Arc::new(Self { nameless, config, catalog, durable, runtime, threads, admission, registry, template, draining }))
     }
 
     /// Reads, resolves and plans a statement; nothing runs.
@@ -172,12 +176,22 @@ impl QueryService {
 
     /// Plans a parsed query in the caller's scope for the local tier.
     pub(super) async fn plan(&self, parsed: ParsedStatement, scope: Scope) -> Result<Planned, Error> {
-        let snapshot = self.catalog.snapshot().await?;
-        let catalog_version = snapshot.version();
         let state = self.state(&scope);
-        let resolver = Resolver { state: &state, snapshot, strings: StringLayout::View };
-        let (state, plan) = resolver.plan(&parsed).await?;
-        Ok(Planned { parsed, state, plan, catalog_version, scope })
+        let names = state.resolve_table_references(&parsed).map_err(Error::Planning)?;
+        let snapshot = if names.is_empty() { Arc::clone(&self.nameless) } else { self.catalog.snapshot().await? };
+        let catalog_version = (!names.is_empty()).then(|| snapshot.version());
+        let resolver = |strings| Resolver { snapshot: Arc::clone(&snapshot), strings };
+        let mut planned = resolver(StringLayout::View).plan(state, parsed.clone()).await?;
+        if passes_rows_through(&planned.1) {
+            // Views would only be copied back into plain text on the way to the client.
+            planned = resolver(StringLayout::Plain).plan(self.state(&scope), parsed.clone()).await?;
+        }
+        let (state, plan) = planned;
+        if !plan.get_parameter_names().map_err(Error::Planning)?.is_empty() {
+            let what = "a statement with parameters".to_string();
+            return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
+        }
+        Ok(Planned { parsed, state: Arc::new(state), plan, catalog_version, scope })
     }
 
     /// A local session in the caller's scope, without tables.

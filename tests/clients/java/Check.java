@@ -39,12 +39,14 @@ final class Check {
         throw new AssertionError(what + " did not fail");
     }
 
-    /** All values of one column. */
+    /** All values of one column; closes the result. */
     static List<Object> column(ResultSet rows, int index) throws SQLException {
-        List<Object> values = new ArrayList<>();
-        while (rows.next()) {
-            values.add(rows.getObject(index));
+        try (rows) {
+            List<Object> values = new ArrayList<>();
+            while (rows.next()) {
+                values.add(rows.getObject(index));
+            }
+            return values;
         }
-        return values;
     }
 }

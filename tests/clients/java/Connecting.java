@@ -31,7 +31,7 @@ final class Connecting {
 
     static void refusesWrongPasswords(JdbcClient client) {
         String[][] wrong = {
-            {client.user(), "wrong"}, {client.user(), client.password().split(":")[0]}, {"nobody", client.password()}
+            {client.user(), "Zebra-9917"}, {client.user(), client.password().split(":")[0]}, {"nobody", client.password()}
         };
         for (String[] pair : wrong) {
             String text = Check.fails("connecting as " + pair[0], () -> {

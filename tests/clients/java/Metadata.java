@@ -65,8 +65,6 @@ final class Metadata {
     }
 
     private static List<String> sorted(ResultSet rows, int column) throws SQLException {
-        try (rows) {
-            return Check.column(rows, column).stream().map(String::valueOf).sorted().toList();
-        }
+        return Check.column(rows, column).stream().map(String::valueOf).sorted().toList();
     }
 }

@@ -6,21 +6,27 @@ use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use unicode_width::UnicodeWidthChar;
 
-/// How times are written: as SQL reads them, with a space between date and time.
-const OPTIONS: FormatOptions<'static> = FormatOptions::new()
+/// For people: a space between date and time, as SQL writes it, and `NULL`.
+pub(super) const FOR_PEOPLE: FormatOptions<'static> = FormatOptions::new()
     .with_display_error(false)
+    .with_null("NULL")
     .with_datetime_format(Some("%Y-%m-%d %H:%M:%S%.f"))
     .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
     .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f%:z"))
     .with_duration_format(DurationFormat::Pretty);
 
-/// One formatter for each column of a batch; null is written as `null`.
+/// For programs: dates, times and durations after ISO 8601. It is also several times as fast.
+pub(super) const FOR_PROGRAMS: FormatOptions<'static> = FormatOptions::new()
+    .with_display_error(false)
+    .with_null("NULL")
+    .with_duration_format(DurationFormat::ISO8601);
+
+/// One formatter for each column of a batch.
 pub(super) fn formatters<'a>(
     batch: &'a RecordBatch,
-    null: &'static str,
+    options: &FormatOptions<'a>,
 ) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
-    let options = OPTIONS.with_null(null);
-    batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect()
+    batch.columns().iter().map(|column| ArrayFormatter::try_new(column, options)).collect()
 }
 
 /// Whether values of that type stand at the right of their column.

@@ -2,16 +2,17 @@
 //!
 //! Null is nothing between two commas; the empty text is a pair of quotes.
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::Schema;
 use std::fmt::Write;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
 
 use crate::args::Format;
 use crate::shell::destination::Destination;
 use crate::shell::failure::Failure;
 
 use super::ResultWriter;
-use super::cells::formatters;
+use super::cells::{FOR_PROGRAMS, formatters};
 
 /// Writes each batch as it comes.
 pub(super) struct CsvWriter {
@@ -37,21 +38,30 @@ impl CsvWriter {
 impl ResultWriter for CsvWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         let encode = |source| Failure::Encode { format: Format::Csv, source };
-        let formatters = formatters(batch, "NULL").map_err(encode)?;
+        let formatters = formatters(batch, &FOR_PROGRAMS).map_err(encode)?;
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| (column.logical_nulls(), is_plain(column.data_type())))
+            .zip(&formatters)
+            .collect();
         let mut out = String::new();
         let mut cell = String::new();
         for row in 0..batch.num_rows() {
-            for (index, (column, formatter)) in batch.columns().iter().zip(&formatters).enumerate()
-            {
+            for (index, ((nulls, is_plain), formatter)) in columns.iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
-                if column.is_null(row) {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                     continue;
                 }
-                cell.clear();
-                formatter.value(row).write(&mut cell).map_err(encode)?;
-                push_quoted(&mut out, &cell);
+                if *is_plain {
+                    formatter.value(row).write(&mut out).map_err(encode)?;
+                } else {
+                    cell.clear();
+                    formatter.value(row).write(&mut cell).map_err(encode)?;
+                    push_quoted(&mut out, &cell);
+                }
             }
             out.push('\n');
         }
@@ -63,10 +73,16 @@ impl ResultWriter for CsvWriter {
     }
 }
 
+/// Whether values of that type never need quotes.
+fn is_plain(data_type: &DataType) -> bool {
+    data_type.is_numeric() || data_type.is_temporal() || matches!(data_type, DataType::Boolean)
+}
+
 /// Appends a value, in quotes where it would be read as something else without them.
 fn push_quoted(out: &mut String, value: &str) {
     let plain = !value.is_empty()
-        && !value.contains([',', '"', '\n', '\r'])
+        // One search for each is quicker than one for all, because each looks at many bytes at once.
+        && ![',', '"', '\n', '\r'].into_iter().any(|c| value.contains(c))
         && !value.starts_with(' ')
         && !value.ends_with(' ');
     if plain {

@@ -8,11 +8,8 @@ use crate::args::Format;
 use crate::shell::destination::Destination;
 use crate::shell::failure::Failure;
 
-use super::cells::{formatters, on_one_line, width};
+use super::cells::{FOR_PEOPLE, formatters, on_one_line, width};
 use super::{ResultWriter, TableStyle};
-
-/// How null looks.
-const NULL: &str = "NULL";
 
 /// Writes each row as it comes.
 pub(super) struct ExpandedWriter {
@@ -32,7 +29,7 @@ impl ResultWriter for ExpandedWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.row_count += batch.num_rows();
         let encode = |source| Failure::Encode { format: Format::Table, source };
-        let formatters = formatters(batch, NULL).map_err(encode)?;
+        let formatters = formatters(batch, &FOR_PEOPLE).map_err(encode)?;
         let names: Vec<_> =
             batch.schema_ref().fields().iter().map(|field| on_one_line(field.name())).collect();
         let widest = names.iter().map(|name| width(name)).max().unwrap_or(0);

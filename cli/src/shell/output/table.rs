@@ -9,11 +9,8 @@ use crate::args::Format;
 use crate::shell::destination::Destination;
 use crate::shell::failure::Failure;
 
-use super::cells::{formatters, is_right_aligned, lines, on_one_line, width};
+use super::cells::{FOR_PEOPLE, formatters, is_right_aligned, lines, on_one_line, width};
 use super::{ResultWriter, TableStyle};
-
-/// How null looks.
-const NULL: &str = "NULL";
 
 /// Keeps the rows that are shown, because the widest value decides; counts all.
 pub(super) struct TableWriter {
@@ -71,7 +68,7 @@ impl TableWriter {
 impl ResultWriter for TableWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.row_count += batch.num_rows();
-        let formatters = formatters(batch, NULL)
+        let formatters = formatters(batch, &FOR_PEOPLE)
             .map_err(|source| Failure::Encode { format: Format::Table, source })?;
         for row in 0..batch.num_rows() {
             if !self.style.shows_more(self.shown) {

@@ -94,6 +94,27 @@ fn refuse_parameters(first: &FlightData) -> Result<(), Error> {
     }
 }
 
+/// The answer with the number of changed rows. The encoder leaves a zero out; an answer without any
+/// byte is no answer to some clients, so zero is written all the same, as the protocol allows.
 fn update_result(record_count: i64) -> PutResult {
-    PutResult { app_metadata: DoPutUpdateResult { record_count }.encode_to_vec().into() }
+    const ZERO: &[u8] = &[0x08, 0x00];
+    let bytes = match record_count {
+        0 => ZERO.to_vec(),
+        _ => DoPutUpdateResult { record_count }.encode_to_vec(),
+    };
+    PutResult { app_metadata: bytes.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_changed_rows_are_written_out() {
+        for count in [0, 1, -1, i64::MAX] {
+            let bytes = update_result(count).app_metadata;
+            assert!(!bytes.is_empty());
+            assert_eq!(DoPutUpdateResult::decode(bytes).unwrap().record_count, count);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::common::{ResolvedTableReference, TableReference};
@@ -24,27 +24,37 @@ const VIEW_DEPTH_MAX: usize = 16;
 const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Turns statements into logical plans over one catalog snapshot.
-pub(in crate::query) struct Resolver<'a> {
-    /// The session that plans; its default project and schema are those of the caller.
-    pub(in crate::query) state: &'a SessionState,
+pub(in crate::query) struct Resolver {
     /// The one snapshot of the statement.
     pub(in crate::query) snapshot: Arc<Snapshot>,
     /// How text lies in memory in this plan.
     pub(in crate::query) strings: StringLayout,
 }
 
-impl Resolver<'_> {
-    /// The logical plan of `statement`, with the session in which it is to be optimised.
+impl Resolver {
+    /// The logical plan of `statement`, with the session in which it is to be optimised. The
+    /// default project and schema of `state` are those of the caller.
     ///
     /// # Errors
     /// A name that is not there, or a statement that does not plan.
-    pub(in crate::query) async fn plan(&self, statement: &ParsedStatement) -> Result<(SessionState, LogicalPlan), Error> {
-        self.plan_in(self.state.clone(), statement.clone(), 0).await
+    pub(in crate::query) async fn plan(
+        &self,
+        state: SessionState,
+        statement: ParsedStatement,
+    ) -> Result<(SessionState, LogicalPlan), Error> {
+        let (state, plan) = self.plan_in(state, statement, 0).await?;
+        // Only the analyzer settles types: before it a union has those of its first input, and the
+        // schema that clients are told comes from this plan.
+        let plan = state
+            .analyzer()
+            .execute_and_check(plan, state.config_options(), |_, _| {})
+            .map_err(Error::Planning)?;
+        Ok((state, plan))
     }
 
     fn plan_in(
         &self,
-        state: SessionState,
+        mut state: SessionState,
         statement: ParsedStatement,
         depth: usize,
     ) -> BoxFuture<'_, Result<(SessionState, LogicalPlan), Error>> {
@@ -63,7 +73,7 @@ impl Resolver<'_> {
                 }
             }
             let scope = NameScope::new(Arc::clone(&self.snapshot), resolved);
-            let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(Arc::new(scope)).build();
+            state.register_catalog_list(Arc::new(scope));
             let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
             Ok((state, plan))
         }
@@ -86,7 +96,8 @@ impl Resolver<'_> {
             return Err(Error::ViewsTooDeep { name: name.to_string(), limit: VIEW_DEPTH_MAX });
         }
         let config = state.config().clone().with_default_catalog_and_schema(view.project, view.schema);
-        let state = SessionStateBuilder::new_from_existing(state.clone()).with_config(config).build();
+        let mut state = state.clone();
+        *state.config_mut() = config;
         let fold = state.config().options().sql_parser.enable_ident_normalization;
         let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
             return Err(Error::Statement(statement::Error::Empty));
