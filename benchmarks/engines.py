@@ -1,7 +1,7 @@
-"""The engines that a benchmark compares, all with the same three verbs.
+"""The engines that a benchmark compares.
 
-`answer(sql)` gives the whole answer as a pyarrow table. `stream(sql)` gives record batches as they come.
-`close()` ends it. Each reads the same Parquet files; none keeps a copy of the data in a format of its own.
+`answer(sql)` gives the whole answer as a pyarrow table. `stream(sql)`, of those in this process, gives record
+batches as they come. `close()` ends it. Each reads the same Parquet files; none keeps a copy of the data in a format of its own.
 """
 
 import os
@@ -70,6 +70,7 @@ class Lakegate:
     def __init__(self, name, running, tier):
         self.name = name
         self.running = running
+        self.tier = tier
         credentials = {"username": fleet.USER, "password": fleet.PASSWORD}
         self.connection = dbapi.connect(running.url, db_kwargs=credentials, autocommit=True)
         self.answer(f"SET lakegate.execution.tier = '{tier}'")
@@ -84,12 +85,6 @@ class Lakegate:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
-
-    def stream(self, sql):
-        """Record batches as they come."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            yield from cursor.fetch_record_batch()
 
     def close(self):
         """Ends the connection; the processes belong to the fleet."""

@@ -1,12 +1,14 @@
 """Timing: engines take turns inside one run, so that whatever else the machine does meets all of them alike."""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 
-from benchmarks import compare
+from benchmarks import client, compare
+from benchmarks.engines import Lakegate
 
-SELECT_1_WARM_UPS = 100
-SELECT_1_RUNS = 1000
 FLAT_STEPS = (1000, 10000)
 
 
@@ -55,29 +57,38 @@ def tpch(engines, queries, runs, faults):
 
 
 def select_1(engine):
-    """Latency of `SELECT 1` over a kept connection, in seconds."""
-    for _ in range(SELECT_1_WARM_UPS):
-        engine.answer("SELECT 1")
-    seconds = sorted(timed(lambda: engine.answer("SELECT 1"))[1] for _ in range(SELECT_1_RUNS))
-    at = lambda ratio: seconds[min(len(seconds) - 1, int(len(seconds) * ratio))]
-    return {"p50": at(0.50), "p95": at(0.95), "p99": at(0.99), "runs": len(seconds)}
+    """Latency of `SELECT 1` in seconds, by how it is asked."""
+    if isinstance(engine, Lakegate):
+        return {f"{engine.name}, {how}": found for how, found in in_client(engine, "select1").items()}
+    return {engine.name: client.percentiles(lambda: engine.answer("SELECT 1"))}
+
+
+def in_client(engine, what):
+    """What a client program of its own measures on the engine's server."""
+    command = [sys.executable, "-m", "benchmarks.client", engine.running.url, engine.tier, what]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def fetch(engines, runs):
     """Rows a second and time to the first batch for reading all of `lineitem`, by engine."""
-    found = {engine.name: {"rows_per_second": [], "first_batch": []} for engine in engines}
+    measured = {engine.name: [] for engine in engines}
     for _ in range(runs):
         for engine in engines:
-            started = time.perf_counter()
-            first, rows = None, 0
-            for batch in engine.stream("SELECT * FROM lineitem"):
-                if first is None and batch.num_rows:
-                    first = time.perf_counter() - started
-                rows += batch.num_rows
-            seconds = time.perf_counter() - started
-            found[engine.name]["rows_per_second"].append(rows / seconds)
-            found[engine.name]["first_batch"].append(first)
-    return {name: {what: summary(values) for what, values in measured.items()} for name, measured in found.items()}
+            found = in_client(engine, "fetch") if isinstance(engine, Lakegate) else fetch_here(engine)
+            measured[engine.name].append(found)
+    keys = ("rows_per_second", "first_batch")
+    return {name: {key: summary([found[key] for found in all_runs]) for key in keys} for name, all_runs in measured.items()}
+
+
+def fetch_here(engine):
+    """Reads all of `lineitem` once, in this process."""
+    started = time.perf_counter()
+    first, rows = None, 0
+    for batch in engine.stream("SELECT * FROM lineitem"):
+        if first is None and batch.num_rows:
+            first = time.perf_counter() - started
+        rows += batch.num_rows
+    return {"rows_per_second": rows / (time.perf_counter() - started), "first_batch": first}
 
 
 def resident(running):

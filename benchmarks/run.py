@@ -68,7 +68,9 @@ def measure_all(options, folder, queries, items):
             result["tpch"] = measure.tpch(engines, queries, options.runs, faults)
             result["total"] = report.print_tpch(result["tpch"], [engine.name for engine in engines])
         if "select1" in items:
-            result["select1"] = {engine.name: measure.select_1(engine) for engine in engines[:3]}
+            result["select1"] = {}
+            for engine in engines[:3]:
+                result["select1"] |= measure.select_1(engine)
             report.print_select_1(result["select1"])
         if "fetch" in items:
             result["fetch"] = measure.fetch(engines, options.runs)

@@ -12,14 +12,35 @@ use serde::Deserialize;
 /// Every setting of an executor.
 pub(crate) const KEYS: &[KnownKey] = &[
     KnownKey::required("scheduler", "127.0.0.1:8816", "HOST:PORT of the scheduler's cluster port."),
-    KnownKey::new("data_dir", "./lakegate-executor-data", "Folder for shuffle files and spilled data; emptied at start."),
-    KnownKey::optional("listen", "HOST:PORT to serve on; by default a free port of the address that reaches the scheduler."),
-    KnownKey::optional("advertise", "HOST or HOST:PORT under which other members reach this executor; by default the one it listens on."),
+    KnownKey::new(
+        "data_dir",
+        "./lakegate-executor-data",
+        "Folder for shuffle files and spilled data; emptied at start.",
+    ),
+    KnownKey::optional(
+        "listen",
+        "HOST:PORT to serve on; by default a free port of the address that reaches the scheduler.",
+    ),
+    KnownKey::optional(
+        "advertise",
+        "HOST or HOST:PORT under which other members reach this executor; by default the one it listens on.",
+    ),
     KnownKey::optional("cores", "Tasks at a time; by default the cores of the machine."),
-    KnownKey::optional("memory", "Memory for queries; by default 70 % of the machine's or the container's."),
+    KnownKey::optional(
+        "memory",
+        "Memory for queries; by default 70 % of the machine's or the container's.",
+    ),
     KnownKey::new("spill_limit", "100GiB", "Disk space for data that did not fit into memory."),
-    KnownKey::new("drain_grace", "60s", "How long an executor that is told to end serves files that queries still need."),
-    KnownKey::new("file_age_max", "1d", "Age at which shuffle files go even if the scheduler cannot be asked."),
+    KnownKey::new(
+        "drain_grace",
+        "60s",
+        "How long an executor that is told to end serves files that queries still need.",
+    ),
+    KnownKey::new(
+        "file_age_max",
+        "1d",
+        "Age at which shuffle files go even if the scheduler cannot be asked.",
+    ),
 ];
 
 /// The configuration of an executor, checked.
@@ -73,7 +94,10 @@ impl Config {
 
     fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
-        let has_port = |text: &str| text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let has_port = |text: &str| {
+            text.rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
         if !has_port(&self.scheduler) {
             faults.push(("scheduler", "is not HOST:PORT".to_string()));
         }
@@ -106,7 +130,14 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let error = load(&[("scheduler", "nowhere"), ("listen", "8817"), ("memory", "1KB"), ("cores", "0")]).unwrap_err().to_string();
+        let error = load(&[
+            ("scheduler", "nowhere"),
+            ("listen", "8817"),
+            ("memory", "1KB"),
+            ("cores", "0"),
+        ])
+        .unwrap_err()
+        .to_string();
         for key in ["scheduler", "listen", "memory", "cores"] {
             assert!(error.contains(key), "{key}: {error}");
         }

@@ -31,11 +31,17 @@ pub(crate) async fn drain(node: &Node) {
         match needed {
             Ok(jobs) if jobs.is_empty() && unheard.is_empty() => break,
             Ok(jobs) if Instant::now() >= deadline => {
-                tracing::warn!(jobs = jobs.len(), "leaving although queries need files from here; they will be made again");
+                tracing::warn!(
+                    jobs = jobs.len(),
+                    "leaving although queries need files from here; they will be made again"
+                );
                 break;
             }
             Err(status) if Instant::now() >= deadline || node.membership.id().is_none() => {
-                tracing::warn!(error = status.message(), "leaving without knowing whether files are needed");
+                tracing::warn!(
+                    error = status.message(),
+                    "leaving without knowing whether files are needed"
+                );
                 break;
             }
             _ => tokio::time::sleep(ASK_WHILE_DRAINING).await,
@@ -78,17 +84,23 @@ impl Cleaner {
 
     async fn clean(&self) {
         let scratch = Arc::clone(&self.scratch);
-        let candidates = tokio::task::spawn_blocking(move || scratch.jobs_older_than(AGE_MIN)).await.unwrap_or_default();
+        let candidates = tokio::task::spawn_blocking(move || scratch.jobs_older_than(AGE_MIN))
+            .await
+            .unwrap_or_default();
         let busy = [self.tasks.running_jobs(), self.reports.unheard_jobs()].concat();
-        let candidates: Vec<String> = candidates.into_iter().filter(|job| !busy.contains(job)).collect();
+        let candidates: Vec<String> =
+            candidates.into_iter().filter(|job| !busy.contains(job)).collect();
         if candidates.is_empty() {
             return;
         }
         let scratch = Arc::clone(&self.scratch);
-        let (needed, age_max) = (self.membership.needed(candidates.clone()).await.ok(), self.age_max);
+        let (needed, age_max) =
+            (self.membership.needed(candidates.clone()).await.ok(), self.age_max);
         let removal = tokio::task::spawn_blocking(move || {
             let doomed = match needed {
-                Some(needed) => candidates.into_iter().filter(|job| !needed.contains(job)).collect(),
+                Some(needed) => {
+                    candidates.into_iter().filter(|job| !needed.contains(job)).collect()
+                }
                 None => scratch.jobs_older_than(age_max),
             };
             for job in doomed {

@@ -113,7 +113,9 @@ impl Coded for Error {
             Self::Config { source } => source.code(),
             Self::Secret { source } => source.code(),
             Self::Telemetry { source } => source.code(),
-            Self::Token { .. } | Self::TokenMissing { .. } | Self::SchedulerAddress { .. } => ErrorCode::InvalidConfiguration,
+            Self::Token { .. } | Self::TokenMissing { .. } | Self::SchedulerAddress { .. } => {
+                ErrorCode::InvalidConfiguration
+            }
             Self::Scratch { .. } | Self::ScratchTaken { .. } => ErrorCode::StorageError,
             Self::Refused { .. } => ErrorCode::Unauthenticated,
             Self::Listen { .. } | Self::Threads { .. } => ErrorCode::Unavailable,
@@ -131,8 +133,12 @@ impl Coded for Error {
                 cluster_token::TOKEN_FILE,
                 path.display()
             )),
-            Self::ScratchTaken { .. } => Some("give each executor a folder of its own with --data-dir".to_string()),
-            Self::Refused { .. } => Some("give the executor the scheduler's join token and version".to_string()),
+            Self::ScratchTaken { .. } => {
+                Some("give each executor a folder of its own with --data-dir".to_string())
+            }
+            Self::Refused { .. } => {
+                Some("give the executor the scheduler's join token and version".to_string())
+            }
             _ => None,
         }
     }

@@ -27,7 +27,11 @@ pub(crate) struct Port {
 ///
 /// # Errors
 /// The port cannot be opened.
-pub(crate) async fn open(scheduler: &str, listen: Option<&str>, advertise: Option<&str>) -> Result<Port, Error> {
+pub(crate) async fn open(
+    scheduler: &str,
+    listen: Option<&str>,
+    advertise: Option<&str>,
+) -> Result<Port, Error> {
     let address = match listen {
         Some(address) => address.to_string(),
         None => SocketAddr::new(local_address(scheduler).await, 0).to_string(),
@@ -37,7 +41,9 @@ pub(crate) async fn open(scheduler: &str, listen: Option<&str>, advertise: Optio
     let bound = listener.local_addr().map_err(failed)?;
     let (host, port) = match advertise.map(split_port) {
         Some((host, port)) => (host.to_string(), port.unwrap_or(bound.port())),
-        None if bound.ip().is_unspecified() => (in_url(local_address(scheduler).await), bound.port()),
+        None if bound.ip().is_unspecified() => {
+            (in_url(local_address(scheduler).await), bound.port())
+        }
         None => (in_url(bound.ip()), bound.port()),
     };
     Ok(Port { listener, host, port })

@@ -14,8 +14,9 @@ use ballista_core::serde::protobuf::executor_resource::Resource;
 use ballista_core::serde::protobuf::executor_status::Status as State;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::{
-    ExecutorOperatingSystemSpecification, ExecutorRegistration, ExecutorResource, ExecutorSpecification, ExecutorStatus,
-    ExecutorStoppedParams, HeartBeatParams, RegisterExecutorParams,
+    ExecutorOperatingSystemSpecification, ExecutorRegistration, ExecutorResource,
+    ExecutorSpecification, ExecutorStatus, ExecutorStoppedParams, HeartBeatParams,
+    RegisterExecutorParams,
 };
 use lakegate_common::cluster_token::{ClusterToken, ShowToken};
 use lakegate_engine::channel::{self, MESSAGE_BYTES_MAX};
@@ -65,7 +66,11 @@ impl Membership {
     ///
     /// # Errors
     /// The address makes no URL.
-    pub(crate) fn new(address: &str, facts: Facts, token: &ClusterToken) -> Result<Arc<Self>, Error> {
+    pub(crate) fn new(
+        address: &str,
+        facts: Facts,
+        token: &ClusterToken,
+    ) -> Result<Arc<Self>, Error> {
         let refused = || Error::SchedulerAddress { address: address.to_string() };
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| refused())?;
         let endpoint = channel::member_endpoint(endpoint, token).map_err(|_| refused())?;
@@ -75,7 +80,14 @@ impl Membership {
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let member = SchedulerClient::with_interceptor(channel, token.show());
         let id = watch::Sender::new(None);
-        Ok(Arc::new(Self { address: address.to_string(), facts, scheduler, member, id, draining: AtomicBool::new(false) }))
+        Ok(Arc::new(Self {
+            address: address.to_string(),
+            facts,
+            scheduler,
+            member,
+            id,
+            draining: AtomicBool::new(false),
+        }))
     }
 
     /// A client of the scheduler.
@@ -127,12 +139,22 @@ impl Membership {
     }
 
     fn explain(&self, status: Status, told: &mut String) -> Result<(), Error> {
-        if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::FailedPrecondition) {
-            return Err(Error::Refused { scheduler: self.address.clone(), reason: status.message().to_string() });
+        if matches!(
+            status.code(),
+            Code::Unauthenticated | Code::PermissionDenied | Code::FailedPrecondition
+        ) {
+            return Err(Error::Refused {
+                scheduler: self.address.clone(),
+                reason: status.message().to_string(),
+            });
         }
         let reason = format!("{}: {}", status.code(), status.message());
         if *told != reason {
-            tracing::warn!(scheduler = self.address, error = reason, "not joined yet; trying again");
+            tracing::warn!(
+                scheduler = self.address,
+                error = reason,
+                "not joined yet; trying again"
+            );
             *told = reason;
         }
         Ok(())
@@ -142,7 +164,14 @@ impl Membership {
     fn announce(&self, id: &str) {
         // Nobody may be reading.
         let _ = writeln!(std::io::stdout(), "joined {} as {id}", self.address);
-        tracing::info!(scheduler = self.address, executor_id = id, host = self.facts.host, port = self.facts.port, cores = self.facts.cores, "joined");
+        tracing::info!(
+            scheduler = self.address,
+            executor_id = id,
+            host = self.facts.host,
+            port = self.facts.port,
+            cores = self.facts.cores,
+            "joined"
+        );
     }
 
     /// Sends heartbeats and joins anew when the membership is lost. Ends only where joining does.
@@ -154,17 +183,26 @@ impl Membership {
                 if self.draining.load(Ordering::Acquire) {
                     return Ok(());
                 }
-                tracing::warn!(scheduler = self.address, "the scheduler has given this executor up; joining anew");
+                tracing::warn!(
+                    scheduler = self.address,
+                    "the scheduler has given this executor up; joining anew"
+                );
                 match self.join().await {
                     Ok(()) => continue,
                     // The scheduler may have come back with another token or version; it may again.
-                    Err(error) => tracing::error!(error = %lakegate_common::Chain(&error), "not let in again; trying on"),
+                    Err(error) => {
+                        tracing::error!(error = %lakegate_common::Chain(&error), "not let in again; trying on")
+                    }
                 }
                 tokio::time::sleep(PAUSE_LONGEST).await;
                 continue;
             };
             if let Err(status) = self.heartbeat(&id).await {
-                tracing::warn!(scheduler = self.address, error = status.message(), "a heartbeat did not arrive");
+                tracing::warn!(
+                    scheduler = self.address,
+                    error = status.message(),
+                    "a heartbeat did not arrive"
+                );
             }
             let lost = changes.wait_for(|current| current.as_deref() != Some(id.as_str()));
             let _ = tokio::time::timeout(HEARTBEAT, lost).await;
@@ -195,7 +233,10 @@ impl Membership {
         if let Some(id) = self.id()
             && let Err(status) = self.heartbeat(&id).await
         {
-            tracing::warn!(error = status.message(), "the scheduler does not know yet that this executor drains");
+            tracing::warn!(
+                error = status.message(),
+                "the scheduler does not know yet that this executor drains"
+            );
         }
     }
 
@@ -204,7 +245,10 @@ impl Membership {
         let Some(id) = self.id() else { return };
         let request = ExecutorStoppedParams { executor_id: id.clone(), reason: reason.to_string() };
         if let Err(status) = self.scheduler().executor_stopped(request).await {
-            tracing::warn!(error = status.message(), "the scheduler did not hear that this executor leaves");
+            tracing::warn!(
+                error = status.message(),
+                "the scheduler did not hear that this executor leaves"
+            );
         }
         self.lose(&id);
     }
@@ -226,7 +270,9 @@ impl Membership {
             port: u32::from(self.facts.port),
             grpc_port: u32::from(self.facts.port),
             specification: Some(ExecutorSpecification {
-                resources: vec![ExecutorResource { resource: Some(Resource::Vcores(self.facts.cores)) }],
+                resources: vec![ExecutorResource {
+                    resource: Some(Resource::Vcores(self.facts.cores)),
+                }],
             }),
             os_info: Some(ExecutorOperatingSystemSpecification::default()),
             ballista_protocol_version: BALLISTA_PROTOCOL_VERSION,

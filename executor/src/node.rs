@@ -59,13 +59,28 @@ impl Node {
         let memory = config.memory.unwrap_or_else(machine::query_memory);
         let cores = config.cores.map_or_else(machine::cores, usize::from);
         let threads = Threads::start(cores)?;
-        let port = listen::open(&config.scheduler, config.listen.as_deref(), config.advertise.as_deref()).await?;
-        let facts = Facts { host: port.host.clone(), port: port.port, cores: u32::try_from(cores).unwrap_or(u32::MAX) };
+        let port =
+            listen::open(&config.scheduler, config.listen.as_deref(), config.advertise.as_deref())
+                .await?;
+        let facts = Facts {
+            host: port.host.clone(),
+            port: port.port,
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+        };
         let membership = Membership::new(&config.scheduler, facts, token)?;
         let (reports, reporter) = reporter::channel();
         let environment = environment(&config, memory, &scratch, token)?;
         let tasks = TaskRunner::new(environment, threads.handle(), reports.clone());
-        let mut node = Self { membership, tasks, reports, scratch, config, parts: JoinSet::new(), closing: CancellationToken::new(), _threads: threads };
+        let mut node = Self {
+            membership,
+            tasks,
+            reports,
+            scratch,
+            config,
+            parts: JoinSet::new(),
+            closing: CancellationToken::new(),
+            _threads: threads,
+        };
         node.serve(port, token, memory);
         let membership = Arc::clone(&node.membership);
         node.part("reporter", async move {
@@ -74,7 +89,9 @@ impl Node {
         });
         node.membership.join().await?;
         let (membership, tasks) = (Arc::clone(&node.membership), Arc::clone(&node.tasks));
-        node.part("membership", async move { membership.keep(&tasks).await.map_err(|error| error.to_string()) });
+        node.part("membership", async move {
+            membership.keep(&tasks).await.map_err(|error| error.to_string())
+        });
         let cleaner = drain::Cleaner::of(&node);
         node.part("cleaner", async move {
             cleaner.run().await;
@@ -94,16 +111,30 @@ impl Node {
         drain::drain(&self).await;
         self.closing.cancel();
         // What a peer still reads may end; the rest ends with the process.
-        let ended = async { while self.parts.join_next().await.is_some_and(|part| !matches!(part, Ok(("server", _)))) {} };
+        let ended = async {
+            while self
+                .parts
+                .join_next()
+                .await
+                .is_some_and(|part| !matches!(part, Ok(("server", _))))
+            {}
+        };
         let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
     }
 
     /// Returns when a part that must not end has ended.
     pub async fn failed(&mut self) -> Error {
         match self.parts.join_next().await {
-            Some(Ok((part, outcome))) => Error::PartEnded { part, reason: outcome.err().unwrap_or_else(|| "without a reason".to_string()) },
-            Some(Err(error)) => Error::PartEnded { part: "background work", reason: error.to_string() },
-            None => Error::PartEnded { part: "background work", reason: "nothing runs".to_string() },
+            Some(Ok((part, outcome))) => Error::PartEnded {
+                part,
+                reason: outcome.err().unwrap_or_else(|| "without a reason".to_string()),
+            },
+            Some(Err(error)) => {
+                Error::PartEnded { part: "background work", reason: error.to_string() }
+            }
+            None => {
+                Error::PartEnded { part: "background work", reason: "nothing runs".to_string() }
+            }
         }
     }
 
@@ -115,9 +146,15 @@ impl Node {
     }
 
     fn serve(&mut self, port: Port, token: &ClusterToken, memory: ByteSize) {
-        let (membership, tasks, scratch) = (Arc::clone(&self.membership), Arc::clone(&self.tasks), Arc::clone(&self.scratch));
+        let (membership, tasks, scratch) =
+            (Arc::clone(&self.membership), Arc::clone(&self.tasks), Arc::clone(&self.scratch));
         let files = FileService::new(self.scratch.work().to_string_lossy().into_owned());
-        let liveness = LivenessService { membership: Arc::clone(&membership), tasks: Arc::clone(&tasks), reports: self.reports.clone(), memory };
+        let liveness = LivenessService {
+            membership: Arc::clone(&membership),
+            tasks: Arc::clone(&tasks),
+            reports: self.reports.clone(),
+            memory,
+        };
         let router = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE * 2))
             .http2_keepalive_timeout(Some(KEEPALIVE * 2))
@@ -128,25 +165,40 @@ impl Node {
                     .max_encoding_message_size(MESSAGE_BYTES_MAX),
             )
             .add_service(
-                FlightServiceServer::new(files).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX),
+                FlightServiceServer::new(files)
+                    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                    .max_encoding_message_size(MESSAGE_BYTES_MAX),
             )
             .add_service(ExecutorServer::new(liveness));
         let incoming = TcpIncoming::from(port.listener).with_nodelay(Some(true));
         let closing = self.closing.clone().cancelled_owned();
-        self.part("server", async move { router.serve_with_incoming_shutdown(incoming, closing).await.map_err(|error| error.to_string()) });
+        self.part("server", async move {
+            router
+                .serve_with_incoming_shutdown(incoming, closing)
+                .await
+                .map_err(|error| error.to_string())
+        });
     }
 }
 
-fn environment(config: &Config, memory: ByteSize, scratch: &Arc<Scratch>, token: &ClusterToken) -> Result<Environment, Error> {
+fn environment(
+    config: &Config,
+    memory: ByteSize,
+    scratch: &Arc<Scratch>,
+    token: &ClusterToken,
+) -> Result<Environment, Error> {
     let failed = |source| Error::Runtime { source };
-    let limits = RuntimeLimits { memory, spill: config.spill_limit, metadata_cache: METADATA_CACHE };
+    let limits =
+        RuntimeLimits { memory, spill: config.spill_limit, metadata_cache: METADATA_CACHE };
     Ok(Environment {
         codec: codec::plan_codec(),
         functions: Arc::new(codec::functions()),
         config: channel::executor_config(token).map_err(failed)?,
         runtime: runtime(limits, scratch.spill()).map_err(failed)?,
         scratch: Arc::clone(scratch),
-        engine: DefaultExecutionEngine::with_client_pool(Arc::new(ShuffleClients::new(Handle::current()))),
+        engine: DefaultExecutionEngine::with_client_pool(Arc::new(ShuffleClients::new(
+            Handle::current(),
+        ))),
     })
 }
 

@@ -92,7 +92,10 @@ impl Reporter {
 async fn deliver(membership: &Membership, executor_id: &str, statuses: &[TaskStatus], number: u64) {
     let mut pause = PAUSE_FIRST;
     while membership.is_current(executor_id) {
-        let mut request = Request::new(UpdateTaskStatusParams { executor_id: executor_id.to_string(), task_status: statuses.to_vec() });
+        let mut request = Request::new(UpdateTaskStatusParams {
+            executor_id: executor_id.to_string(),
+            task_status: statuses.to_vec(),
+        });
         request.metadata_mut().insert(REPORT_HEADER, number.into());
         let Err(status) = membership.scheduler().update_task_status(request).await else { return };
         match status.code() {
@@ -101,10 +104,18 @@ async fn deliver(membership: &Membership, executor_id: &str, statuses: &[TaskSta
                 return;
             }
             Code::InvalidArgument => {
-                tracing::error!(executor_id, error = status.message(), "the scheduler refuses a report");
+                tracing::error!(
+                    executor_id,
+                    error = status.message(),
+                    "the scheduler refuses a report"
+                );
                 return;
             }
-            _ => tracing::warn!(executor_id, error = status.message(), "a report did not arrive and is sent again"),
+            _ => tracing::warn!(
+                executor_id,
+                error = status.message(),
+                "a report did not arrive and is sent again"
+            ),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_LONGEST);

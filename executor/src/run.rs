@@ -41,7 +41,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
 
 /// The join token: from the environment, or from the data folder.
 fn token(data_dir: &Path) -> Result<ClusterToken, Error> {
-    let given = secret::from_environment(TOKEN_VARIABLE).map_err(|source| Error::Secret { source })?;
+    let given =
+        secret::from_environment(TOKEN_VARIABLE).map_err(|source| Error::Secret { source })?;
     let path = data_dir.join(TOKEN_FILE);
     let text = match given {
         Some(text) => text,
@@ -61,7 +62,10 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, Error> {
         let failed = |source| Error::Threads { source };
-        Ok(Self { terminate: signal(SignalKind::terminate()).map_err(failed)?, interrupt: signal(SignalKind::interrupt()).map_err(failed)? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
     }
 
     async fn next(&mut self) {

@@ -34,9 +34,12 @@ impl Scratch {
         let lock = File::create(&lock_path).map_err(failed("making", &lock_path))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Error::ScratchTaken { path: data_dir.clone() },
-            TryLockError::Error(source) => Error::Scratch { action: "locking", path: lock_path.clone(), source },
+            TryLockError::Error(source) => {
+                Error::Scratch { action: "locking", path: lock_path.clone(), source }
+            }
         })?;
-        let scratch = Self { work: data_dir.join("work"), spill: data_dir.join("spill"), _lock: lock };
+        let scratch =
+            Self { work: data_dir.join("work"), spill: data_dir.join("spill"), _lock: lock };
         for folder in [&scratch.work, &scratch.spill] {
             empty(folder).map_err(failed("emptying", folder))?;
         }
@@ -72,39 +75,31 @@ impl Scratch {
         if stages.is_empty() {
             return absent_is_fine(fs::remove_dir_all(folder));
         }
-        stages.iter().try_for_each(|stage| absent_is_fine(fs::remove_dir_all(folder.join(stage.to_string()))))
-    }
-
-    /// Removes what an earlier attempt of a task wrote, so that a writer that has not noticed its
-    /// end yet keeps to files that nobody reads.
-    pub(crate) fn remove_attempt(&self, job: &str, stage: usize, task: usize) {
-        if !is_job_id(job) {
-            return;
-        }
-        let folder = self.work.join(job).join(stage.to_string());
-        // The sorting writer: one folder a task. The others: one folder a partition, in it a file a task.
-        for name in ["data.arrow", "data.arrow.index"] {
-            let _ = fs::remove_file(folder.join(task.to_string()).join(name));
-        }
-        let name = format!("data-{task}.arrow");
-        for partition in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let _ = fs::remove_file(partition.path().join(&name));
-        }
+        stages.iter().try_for_each(|stage| {
+            absent_is_fine(fs::remove_dir_all(folder.join(stage.to_string())))
+        })
     }
 
     /// Jobs whose files have not changed for so long.
     pub(crate) fn jobs_older_than(&self, age: Duration) -> Vec<String> {
         let now = SystemTime::now();
-        self.jobs().into_iter().filter(|job| {
-            let changed = newest_change(&self.work.join(job), 2);
-            changed.is_some_and(|changed| now.duration_since(changed).is_ok_and(|passed| passed > age))
-        }).collect()
+        self.jobs()
+            .into_iter()
+            .filter(|job| {
+                let changed = newest_change(&self.work.join(job), 2);
+                changed.is_some_and(|changed| {
+                    now.duration_since(changed).is_ok_and(|passed| passed > age)
+                })
+            })
+            .collect()
     }
 }
 
 /// Whether a text can be the name of a job: no separators, nothing that leads out of the folder.
 pub(crate) fn is_job_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    !text.is_empty()
+        && text.len() <= 64
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 fn empty(folder: &Path) -> io::Result<()> {
@@ -174,18 +169,5 @@ mod tests {
             assert!(scratch.remove(job, &[]).is_err(), "{job}");
         }
         assert!(scratch.spill().exists());
-    }
-
-    #[test]
-    fn a_repeated_task_does_not_write_into_its_earlier_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch::open(folder.path()).unwrap();
-        let file = scratch.work().join("job/3/0/data-7.arrow");
-        let other = scratch.work().join("job/3/0/data-8.arrow");
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, "old").unwrap();
-        fs::write(&other, "another task's").unwrap();
-        scratch.remove_attempt("job", 3, 7);
-        assert!(!file.exists() && other.exists());
     }
 }

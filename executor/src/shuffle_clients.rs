@@ -56,8 +56,27 @@ impl BallistaClientPool for ShuffleClients {
             None => {
                 let (host, config) = (host.to_string(), config.clone());
                 let connecting = self.threads.spawn(async move {
-                    let GrpcClientConfig { max_message_size, use_tls, io_retries_times, io_retry_wait_time_ms, initial_connection_window_size, initial_stream_window_size, .. } = config;
-                    BallistaClient::try_new(&host, port, max_message_size, use_tls, customize_endpoint, io_retries_times, io_retry_wait_time_ms, initial_connection_window_size, initial_stream_window_size).await
+                    let GrpcClientConfig {
+                        max_message_size,
+                        use_tls,
+                        io_retries_times,
+                        io_retry_wait_time_ms,
+                        initial_connection_window_size,
+                        initial_stream_window_size,
+                        ..
+                    } = config;
+                    BallistaClient::try_new(
+                        &host,
+                        port,
+                        max_message_size,
+                        use_tls,
+                        customize_endpoint,
+                        io_retries_times,
+                        io_retry_wait_time_ms,
+                        initial_connection_window_size,
+                        initial_stream_window_size,
+                    )
+                    .await
                 });
                 let client = connecting.await.map_err(BallistaError::TokioError)??;
                 let mut clients = self.clients.lock();

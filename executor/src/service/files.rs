@@ -5,8 +5,8 @@
 
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse, PollInfo,
-    PutResult, SchemaResult, Ticket,
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
+    HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
 use ballista_core::serde::decode_protobuf;
 use ballista_core::serde::scheduler::Action as Fetch;
@@ -30,8 +30,13 @@ impl FileService {
 
 /// Checks that a request stays in the work folder.
 fn check(message: &[u8]) -> Result<(), Status> {
-    let Fetch::FetchPartition { job_id, .. } = decode_protobuf(message).map_err(|_| Status::invalid_argument("not a request for a partition"))?;
-    if is_job_id(job_id.as_str()) { Ok(()) } else { Err(Status::invalid_argument("not a job identifier")) }
+    let Fetch::FetchPartition { job_id, .. } = decode_protobuf(message)
+        .map_err(|_| Status::invalid_argument("not a request for a partition"))?;
+    if is_job_id(job_id.as_str()) {
+        Ok(())
+    } else {
+        Err(Status::invalid_argument("not a job identifier"))
+    }
 }
 
 fn not_served<T>() -> Result<T, Status> {
@@ -58,19 +63,31 @@ impl FlightService for FileService {
         self.0.do_action(request).await
     }
 
-    async fn get_schema(&self, _request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+    async fn get_schema(
+        &self,
+        _request: Request<FlightDescriptor>,
+    ) -> Result<Response<SchemaResult>, Status> {
         not_served()
     }
 
-    async fn get_flight_info(&self, _request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+    async fn get_flight_info(
+        &self,
+        _request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
         not_served()
     }
 
-    async fn poll_flight_info(&self, _request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+    async fn poll_flight_info(
+        &self,
+        _request: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
         not_served()
     }
 
-    async fn handshake(&self, _request: Request<Streaming<HandshakeRequest>>) -> Answer<HandshakeResponse> {
+    async fn handshake(
+        &self,
+        _request: Request<Streaming<HandshakeRequest>>,
+    ) -> Answer<HandshakeResponse> {
         not_served()
     }
 

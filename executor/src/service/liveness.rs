@@ -21,7 +21,10 @@ pub(crate) struct LivenessService {
 
 #[tonic::async_trait]
 impl Executor for LivenessService {
-    async fn probe(&self, _request: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
+    async fn probe(
+        &self,
+        _request: Request<ProbeRequest>,
+    ) -> Result<Response<ProbeResponse>, Status> {
         let mut busy_jobs = self.tasks.running_jobs();
         busy_jobs.extend(self.reports.unheard_jobs());
         Ok(Response::new(ProbeResponse {

@@ -5,6 +5,7 @@ mod outcome;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ballista_core::JobId;
@@ -13,7 +14,9 @@ use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::serde::protobuf::{MultiTaskDefinition, SuccessfulTask};
 use ballista_core::serde::scheduler::from_proto::get_task_definition_vec;
 use ballista_core::serde::scheduler::{TaskDefinition, TaskKey};
-use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use ballista_executor::execution_engine::{
+    DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor,
+};
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionConfig;
@@ -23,10 +26,34 @@ use lakegate_engine::codec::PlanCodec;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::reporter::{Report, Reports};
 use crate::scratch::Scratch;
 use outcome::Times;
+
+/// Numbers that name the files of tasks.
+///
+/// Ballista names them after the task's number, which begins anew when a stage is rolled back, and a
+/// reader takes a file of its own machine before it asks the executor that was named to it. So the
+/// file of an attempt that was given up would be read instead of the right one elsewhere. A number
+/// from here is given once, to one attempt on one executor.
+struct FileNumbers {
+    prefix: u64,
+    next: AtomicU32,
+}
+
+impl FileNumbers {
+    fn new() -> Self {
+        let (random, _) = Uuid::new_v4().as_u64_pair();
+        Self { prefix: random & !u64::from(u32::MAX), next: AtomicU32::new(0) }
+    }
+
+    fn next(&self) -> usize {
+        let number = self.prefix | u64::from(self.next.fetch_add(1, Ordering::Relaxed));
+        usize::try_from(number).unwrap_or(usize::MAX)
+    }
+}
 
 /// What every task of an executor shares.
 pub(crate) struct Environment {
@@ -50,6 +77,7 @@ pub(crate) struct TaskRunner {
     threads: Handle,
     running: Mutex<HashMap<TaskKey, Running>>,
     reports: Reports,
+    files: FileNumbers,
 }
 
 /// A task under way.
@@ -61,27 +89,47 @@ struct Running {
 impl TaskRunner {
     /// A runner on these threads that reports to `reports`.
     pub(crate) fn new(environment: Environment, threads: Handle, reports: Reports) -> Arc<Self> {
-        Arc::new(Self { environment, threads, running: Mutex::default(), reports })
+        Arc::new(Self {
+            environment,
+            threads,
+            running: Mutex::default(),
+            reports,
+            files: FileNumbers::new(),
+        })
     }
 
     /// Starts the tasks of one plan. A plan that cannot be read fails its tasks, not the call.
-    pub(crate) async fn launch(self: &Arc<Self>, executor_id: &str, definition: MultiTaskDefinition) {
+    pub(crate) async fn launch(
+        self: &Arc<Self>,
+        executor_id: &str,
+        definition: MultiTaskDefinition,
+    ) {
         let failed: Vec<_> = outcome::unread(&definition);
         let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.decode(definition)))
             .unwrap_or_else(|panic| Err(BallistaError::Internal(outcome::panic_text(&*panic))));
         match decoded {
-            Ok(tasks) => tasks.into_iter().for_each(|task| self.start(executor_id.to_string(), task)),
+            Ok(tasks) => {
+                tasks.into_iter().for_each(|task| self.start(executor_id.to_string(), task))
+            }
             Err(error) => {
                 let failure = outcome::failed_task(error);
                 for mut status in failed {
-                    status.status = Some(ballista_core::serde::protobuf::task_status::Status::Failed(failure.clone()));
-                    self.reports.send(Report { executor_id: executor_id.to_string(), status }).await;
+                    status.status =
+                        Some(ballista_core::serde::protobuf::task_status::Status::Failed(
+                            failure.clone(),
+                        ));
+                    self.reports
+                        .send(Report { executor_id: executor_id.to_string(), status })
+                        .await;
                 }
             }
         }
     }
 
-    fn decode(&self, definition: MultiTaskDefinition) -> Result<Vec<TaskDefinition>, BallistaError> {
+    fn decode(
+        &self,
+        definition: MultiTaskDefinition,
+    ) -> Result<Vec<TaskDefinition>, BallistaError> {
         let Environment { codec, functions, config, runtime, .. } = &self.environment;
         let runtime = Arc::clone(runtime);
         get_task_definition_vec(
@@ -97,17 +145,18 @@ impl TaskRunner {
     }
 
     fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition) {
-        let key = TaskKey { job_id: task.job_id.clone(), stage_id: task.stage_id, task_id: task.task_id };
+        let key =
+            TaskKey { job_id: task.job_id.clone(), stage_id: task.stage_id, task_id: task.task_id };
         let (abort, registration) = AbortHandle::new_pair();
         let (end, ended) = watch::channel(false);
-        let earlier = self.running.lock().insert(key.clone(), Running { abort, ended: ended.clone() });
+        let earlier =
+            self.running.lock().insert(key.clone(), Running { abort, ended: ended.clone() });
+        if let Some(earlier) = earlier {
+            // An earlier attempt of the stage that was given up. Its files have other names.
+            earlier.abort.abort();
+        }
         let runner = Arc::clone(self);
         self.threads.spawn(async move {
-            if let Some(mut earlier) = earlier {
-                // Both attempts write to the same files; the earlier one was given up.
-                earlier.abort.abort();
-                let _ = earlier.ended.wait_for(|ended| *ended).await;
-            }
             runner.run(executor_id, task, registration).await;
             {
                 let mut running = runner.running.lock();
@@ -121,10 +170,14 @@ impl TaskRunner {
     }
 
     /// Runs a task to its end and reports it.
-    async fn run(&self, executor_id: String, task: TaskDefinition, registration: AbortRegistration) {
+    async fn run(
+        &self,
+        executor_id: String,
+        task: TaskDefinition,
+        registration: AbortRegistration,
+    ) {
         let mut status = outcome::status_of(&task);
         let mut times = Times { launch: task.launch_time, start: now_ms(), end: 0 };
-        self.environment.scratch.remove_attempt(task.job_id.as_str(), task.stage_id, task.task_id);
         let work = AssertUnwindSafe(self.execute(&executor_id, task)).catch_unwind();
         let result = match Abortable::new(work, registration).await {
             Ok(Ok(result)) => result,
@@ -136,12 +189,16 @@ impl TaskRunner {
         self.reports.send(Report { executor_id, status }).await;
     }
 
-    async fn execute(&self, executor_id: &str, task: TaskDefinition) -> Result<outcome::Success, BallistaError> {
+    async fn execute(
+        &self,
+        executor_id: &str,
+        task: TaskDefinition,
+    ) -> Result<outcome::Success, BallistaError> {
         let Environment { runtime, scratch, engine, .. } = &self.environment;
         let stage = engine.create_query_stage_exec(
             task.job_id,
             task.stage_id,
-            task.task_id,
+            self.files.next(),
             task.global_output_partition_ids,
             task.plan,
             &scratch.work().to_string_lossy(),
@@ -192,10 +249,12 @@ impl TaskRunner {
         let ends: Vec<_> = {
             let running = self.running.lock();
             let chosen = running.iter().filter(|(key, _)| chosen(key));
-            chosen.map(|(_, task)| {
-                task.abort.abort();
-                task.ended.clone()
-            }).collect()
+            chosen
+                .map(|(_, task)| {
+                    task.abort.abort();
+                    task.ended.clone()
+                })
+                .collect()
         };
         for mut ended in ends {
             let _ = ended.wait_for(|ended| *ended).await;
@@ -209,7 +268,8 @@ impl TaskRunner {
 
     /// Jobs with a task that runs now.
     pub(crate) fn running_jobs(&self) -> Vec<String> {
-        let mut jobs: Vec<String> = self.running.lock().keys().map(|key| key.job_id.to_string()).collect();
+        let mut jobs: Vec<String> =
+            self.running.lock().keys().map(|key| key.job_id.to_string()).collect();
         jobs.sort_unstable();
         jobs.dedup();
         jobs
@@ -227,8 +287,11 @@ impl TaskRunner {
 }
 
 /// Metrics of every operator, or none where one cannot be written down.
-fn operator_metrics(stage: &dyn QueryStageExecutor) -> Vec<ballista_core::serde::protobuf::OperatorMetricsSet> {
-    let metrics: Result<Vec<_>, BallistaError> = stage.collect_plan_metrics().into_iter().map(TryInto::try_into).collect();
+fn operator_metrics(
+    stage: &dyn QueryStageExecutor,
+) -> Vec<ballista_core::serde::protobuf::OperatorMetricsSet> {
+    let metrics: Result<Vec<_>, BallistaError> =
+        stage.collect_plan_metrics().into_iter().map(TryInto::try_into).collect();
     metrics.unwrap_or_default()
 }
 

@@ -6,7 +6,8 @@ use std::error::Error as StdError;
 use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::failed_task::FailedReason;
 use ballista_core::serde::protobuf::{
-    ExecutionError, FailedTask, IoError, MultiTaskDefinition, OperatorMetricsSet, SuccessfulTask, TaskStatus, task_status,
+    ExecutionError, FailedTask, IoError, MultiTaskDefinition, OperatorMetricsSet, SuccessfulTask,
+    TaskStatus, task_status,
 };
 use ballista_core::serde::scheduler::TaskDefinition;
 use datafusion::error::DataFusionError;
@@ -40,18 +41,26 @@ pub(crate) fn status_of(task: &TaskDefinition) -> TaskStatus {
 
 /// The same for every task of a plan that was not read yet.
 pub(crate) fn unread(definition: &MultiTaskDefinition) -> Vec<TaskStatus> {
-    definition.task_ids.iter().map(|task| TaskStatus {
-        task_id: task.task_id,
-        job_id: definition.job_id.clone(),
-        stage_id: definition.stage_id,
-        stage_attempt_num: definition.stage_attempt_num,
-        launch_time: definition.launch_time,
-        ..Default::default()
-    }).collect()
+    definition
+        .task_ids
+        .iter()
+        .map(|task| TaskStatus {
+            task_id: task.task_id,
+            job_id: definition.job_id.clone(),
+            stage_id: definition.stage_id,
+            stage_attempt_num: definition.stage_attempt_num,
+            launch_time: definition.launch_time,
+            ..Default::default()
+        })
+        .collect()
 }
 
 /// Writes the end of a task into its status.
-pub(crate) fn finish(status: &mut TaskStatus, times: Times, result: Result<Success, BallistaError>) {
+pub(crate) fn finish(
+    status: &mut TaskStatus,
+    times: Times,
+    result: Result<Success, BallistaError>,
+) {
     status.launch_time = times.launch;
     status.start_exec_time = times.start;
     status.end_exec_time = times.end;
@@ -78,7 +87,11 @@ pub(crate) fn failed_task(error: BallistaError) -> FailedTask {
     failed.error = task_failure::encode(code, &text);
     failed.retryable = retryable;
     failed.count_to_failures = retryable;
-    failed.failed_reason = Some(if retryable { FailedReason::IoError(IoError {}) } else { FailedReason::ExecutionError(ExecutionError {}) });
+    failed.failed_reason = Some(if retryable {
+        FailedReason::IoError(IoError {})
+    } else {
+        FailedReason::ExecutionError(ExecutionError {})
+    });
     failed
 }
 
@@ -86,14 +99,17 @@ fn describe(error: &BallistaError) -> (ErrorCode, String) {
     match error {
         BallistaError::DataFusionError(inner) => (failure::code_of(inner), root_text(inner)),
         BallistaError::ArrowError(inner) => {
-            let code = match inner.source().and_then(|source| source.downcast_ref::<DataFusionError>()) {
-                Some(source) => failure::code_of(source),
-                None => failure::code_of_arrow(inner),
-            };
+            let code =
+                match inner.source().and_then(|source| source.downcast_ref::<DataFusionError>()) {
+                    Some(source) => failure::code_of(source),
+                    None => failure::code_of_arrow(inner),
+                };
             (code, inner.to_string())
         }
         BallistaError::IoError(inner) => (failure::code_of_io(inner), inner.to_string()),
-        BallistaError::General(text) if text.contains("No space left on device") => (ErrorCode::DiskFull, text.clone()),
+        BallistaError::General(text) if text.contains("No space left on device") => {
+            (ErrorCode::DiskFull, text.clone())
+        }
         other => (ErrorCode::Internal, other.to_string()),
     }
 }
@@ -106,7 +122,10 @@ fn root_text(error: &DataFusionError) -> String {
 
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_string())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     format!("a task panicked: {}", text.unwrap_or_else(|| "no text".to_string()))
 }
 
@@ -144,14 +163,20 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_storage_is_tried_again_some_times() {
-        let failed = failed(DataFusionError::IoError(std::io::Error::from(ErrorKind::ConnectionReset)));
+        let failed =
+            failed(DataFusionError::IoError(std::io::Error::from(ErrorKind::ConnectionReset)));
         assert!(failed.retryable && failed.count_to_failures);
         assert_eq!(failed.failed_reason, Some(FailedReason::IoError(IoError {})));
     }
 
     #[test]
     fn a_lost_input_is_left_to_ballista() {
-        let failed = failed_task(BallistaError::FetchFailed("gone".to_string(), 2, 1, "connection refused".to_string()));
+        let failed = failed_task(BallistaError::FetchFailed(
+            "gone".to_string(),
+            2,
+            1,
+            "connection refused".to_string(),
+        ));
         assert!(matches!(failed.failed_reason, Some(FailedReason::FetchPartitionError(_))));
     }
 }

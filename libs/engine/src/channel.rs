@@ -8,8 +8,9 @@ use ballista_core::config::{
     BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES,
     BALLISTA_BROADCAST_JOIN_THRESHOLD_ROWS, BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS,
     BALLISTA_CLIENT_GRPC_MAX_MESSAGE_SIZE, BALLISTA_CLIENT_GRPC_TIMEOUT_SECONDS,
-    BALLISTA_CLIENT_IO_RETRIES_TIMES, BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, BALLISTA_SHUFFLE_COMPRESSION_CODEC,
-    BALLISTA_SHUFFLE_SORT_BASED_MEMORY_LIMIT_PER_TASK_BYTES, BallistaConfig,
+    BALLISTA_CLIENT_IO_RETRIES_TIMES, BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS,
+    BALLISTA_SHUFFLE_COMPRESSION_CODEC, BALLISTA_SHUFFLE_SORT_BASED_MEMORY_LIMIT_PER_TASK_BYTES,
+    BallistaConfig,
 };
 use ballista_core::extension::{EndpointOverrideFn, SessionConfigExt};
 use datafusion::error::DataFusionError;
@@ -77,7 +78,10 @@ pub fn customise(token: &ClusterToken) -> EndpointOverrideFn {
 ///
 /// # Errors
 /// The token makes no header, which [`ClusterToken::new`] rules out.
-pub fn member_endpoint(endpoint: Endpoint, token: &ClusterToken) -> Result<Endpoint, tonic::transport::Error> {
+pub fn member_endpoint(
+    endpoint: Endpoint,
+    token: &ClusterToken,
+) -> Result<Endpoint, tonic::transport::Error> {
     Ok(endpoint
         .user_agent(token.agent())?
         .connect_timeout(CONNECT_TIMEOUT)

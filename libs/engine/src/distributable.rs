@@ -7,9 +7,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -19,11 +21,18 @@ use lakegate_common::{Coded, ErrorCode};
 pub const INLINE_BYTES_MAX: usize = 16 << 20;
 
 /// Inner nodes whose state lives in one process.
-const ONE_PROCESS_NODES: [&str; 4] = ["ScalarSubqueryExec", "RecursiveQueryExec", "AnalyzeExec", "AsyncFuncExec"];
+const ONE_PROCESS_NODES: [&str; 4] =
+    ["ScalarSubqueryExec", "RecursiveQueryExec", "AnalyzeExec", "AsyncFuncExec"];
 
 /// A plan that would give wrong rows on executors.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotDistributable {
+    /// A subquery that must give one row at most, which only one process checks.
+    #[error("only one process checks that the subquery {subquery} gives one row")]
+    UncheckedSubquery {
+        /// Its last step.
+        subquery: String,
+    },
     /// A leaf that cannot be cut down to the partitions of one task.
     #[error("{node} cannot be divided between executors")]
     Leaf {
@@ -48,6 +57,32 @@ pub enum NotDistributable {
         /// The node's name.
         node: String,
     },
+}
+
+/// Refuses a logical plan whose meaning is lost on executors: a scalar subquery that may give more
+/// than one row becomes a join there, which multiplies rows where one process gives an error.
+///
+/// # Errors
+/// [`NotDistributable::UncheckedSubquery`].
+pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
+    let mut unchecked = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                let Expr::ScalarSubquery(subquery) = part else { return Ok(TreeNodeRecursion::Continue) };
+                let one_row = subquery.subquery.max_rows().is_some_and(|rows| rows <= 1);
+                if one_row || !subquery.outer_ref_columns.is_empty() {
+                    return Ok(TreeNodeRecursion::Continue);
+                }
+                unchecked = Some(subquery.subquery.display().to_string());
+                Ok(TreeNodeRecursion::Stop)
+            })
+        })
+    });
+    match (walked, unchecked) {
+        (Ok(_), None) => Ok(()),
+        (_, subquery) => Err(NotDistributable::UncheckedSubquery { subquery: subquery.unwrap_or_default() }),
+    }
 }
 
 impl Coded for NotDistributable {
@@ -103,7 +138,10 @@ fn check_files(scan: &FileScanConfig) -> Result<(), NotDistributable> {
     Ok(())
 }
 
-fn check_rows(rows: &MemorySourceConfig, plan: &Arc<dyn ExecutionPlan>) -> Result<(), NotDistributable> {
+fn check_rows(
+    rows: &MemorySourceConfig,
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Result<(), NotDistributable> {
     let bytes = rows.partitions().iter().flatten().map(|batch| batch.get_array_memory_size()).sum();
     if bytes > INLINE_BYTES_MAX {
         return Err(NotDistributable::TooManyRows { bytes });
@@ -123,16 +161,44 @@ mod tests {
 
     async fn outcome(sql: &str) -> Result<(), NotDistributable> {
         let folder = tempfile::tempdir().unwrap();
-        let session = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
+        let session =
+            SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
         let path = format!("{}/t.parquet", folder.path().display());
-        session.sql(&format!("COPY (SELECT 1 AS a, 2 AS b) TO '{path}'")).await.unwrap().collect().await.unwrap();
+        session
+            .sql(&format!("COPY (SELECT 1 AS a, 2 AS b) TO '{path}'"))
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
         session.register_parquet("t", &path, ParquetReadOptions::default()).await.unwrap();
         check(&session.sql(sql).await.unwrap().create_physical_plan().await.unwrap())
     }
 
     #[tokio::test]
+    async fn a_subquery_that_may_give_several_rows_is_refused() {
+        let session = SessionContext::new();
+        session.sql("CREATE TABLE t AS VALUES (1), (2)").await.unwrap();
+        for (sql, refused) in [
+            ("SELECT (SELECT column1 FROM t) + 1", true),
+            ("SELECT 1 WHERE 1 = (SELECT column1 FROM t)", true),
+            ("SELECT (SELECT max(column1) FROM t) + 1", false),
+            ("SELECT (SELECT column1 FROM t LIMIT 1) + 1", false),
+            ("SELECT column1 FROM t WHERE column1 IN (SELECT column1 FROM t)", false),
+        ] {
+            let plan = session.state().create_logical_plan(sql).await.unwrap();
+            assert_eq!(check_subqueries(&plan).is_err(), refused, "{sql}");
+        }
+    }
+
+    #[tokio::test]
     async fn scans_of_files_are_distributed() {
-        for sql in ["SELECT a FROM t", "SELECT x.a FROM t x JOIN t y ON x.a = y.b", "SELECT a FROM t UNION ALL SELECT 1", "SELECT 1"] {
+        for sql in [
+            "SELECT a FROM t",
+            "SELECT x.a FROM t x JOIN t y ON x.a = y.b",
+            "SELECT a FROM t UNION ALL SELECT 1",
+            "SELECT 1",
+        ] {
             assert_eq!(outcome(sql).await, Ok(()), "{sql}");
         }
     }
@@ -144,7 +210,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_leaf_that_every_task_would_read_whole_is_refused() {
-        for sql in ["SELECT a FROM t JOIN generate_series(1, 3) g ON value = a", "SELECT table_name FROM information_schema.tables"] {
+        for sql in [
+            "SELECT a FROM t JOIN generate_series(1, 3) g ON value = a",
+            "SELECT table_name FROM information_schema.tables",
+        ] {
             assert!(matches!(outcome(sql).await, Err(NotDistributable::Leaf { .. })), "{sql}");
         }
     }
@@ -152,6 +221,9 @@ mod tests {
     #[tokio::test]
     async fn a_node_that_keeps_its_state_in_one_process_is_refused() {
         let sql = "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT * FROM r";
-        assert!(matches!(outcome(sql).await, Err(NotDistributable::OneProcess { .. } | NotDistributable::Leaf { .. })));
+        assert!(matches!(
+            outcome(sql).await,
+            Err(NotDistributable::OneProcess { .. } | NotDistributable::Leaf { .. })
+        ));
     }
 }

@@ -12,7 +12,8 @@ use crate::cooperative_fan_out::CooperativeFanOut;
 pub fn local_config(cores: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(cores.max(1))
-        .with_information_schema(true)
+        // The catalog brings its own.
+        .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
         .with_collect_statistics(true);
     let options = config.options_mut();

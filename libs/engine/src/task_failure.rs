@@ -13,7 +13,11 @@ const TEXT_BYTES_MAX: usize = 4096;
 
 /// The text that an executor reports.
 pub fn encode(code: ErrorCode, text: &str) -> String {
-    let end = text.char_indices().map(|(index, _)| index).find(|index| *index >= TEXT_BYTES_MAX).unwrap_or(text.len());
+    let end = text
+        .char_indices()
+        .map(|(index, _)| index)
+        .find(|index| *index >= TEXT_BYTES_MAX)
+        .unwrap_or(text.len());
     format!("{OPEN}{code}]{}{CLOSE}", &text[..end])
 }
 
@@ -34,7 +38,10 @@ mod tests {
     fn a_failure_is_found_in_what_was_wrapped_round_it() {
         let text = encode(ErrorCode::MemoryExhausted, "the sort [of 3] needs more");
         let wrapped = format!("Job failed due to stage 3 failed: {:?}\n", format!("{text} again"));
-        assert_eq!(decode(&wrapped), Some((ErrorCode::MemoryExhausted, "the sort [of 3] needs more".to_string())));
+        assert_eq!(
+            decode(&wrapped),
+            Some((ErrorCode::MemoryExhausted, "the sort [of 3] needs more".to_string()))
+        );
     }
 
     #[test]

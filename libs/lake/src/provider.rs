@@ -32,7 +32,13 @@ pub async fn table_provider(
     strings: StringLayout,
 ) -> Result<Arc<dyn TableProvider>, Error> {
     let url = table.location.listing_url()?;
-    let listing = listing_options(state, table.format, &table.location, &table.options)?;
+    let mut options = table.options.clone();
+    if table.format == Format::Parquet {
+        // Otherwise the reader makes views whatever the schema says, and casts them back.
+        let views = strings == StringLayout::View;
+        options.insert("format.schema_force_view_types".to_string(), views.to_string());
+    }
+    let listing = listing_options(state, table.format, &table.location, &options)?;
     let listing = present_extension(state, table, &url, listing).await?;
     let file_columns = table.schema.fields().len() - table.partition_columns;
     let partitions = table.schema.fields().iter().skip(file_columns).map(|field| (field.name().clone(), field.data_type().clone()));

@@ -116,7 +116,9 @@ impl Coded for Error {
         match self {
             Self::NotDistributable { source } => source.code(),
             Self::NoExecutors => ErrorCode::NoExecutors,
-            Self::ExecutorsGone { .. } | Self::ExecutorLost { .. } | Self::ResultsLost { .. } => ErrorCode::ExecutorLost,
+            Self::ExecutorsGone { .. } | Self::ExecutorLost { .. } | Self::ResultsLost { .. } => {
+                ErrorCode::ExecutorLost
+            }
             Self::Stuck { .. } => ErrorCode::QueryStuck,
             Self::Task { code, .. } => *code,
             Self::Stages { .. } => ErrorCode::PlanNotDistributable,
@@ -132,9 +134,15 @@ impl Coded for Error {
         match self {
             Self::NotDistributable { source } => source.hint(),
             Self::Stages { .. } => Some("SET lakegate.execution.tier = 'local'".to_string()),
-            Self::NoExecutors | Self::ExecutorsGone { .. } => Some("start one with: lakegate executor --scheduler HOST:PORT".to_string()),
-            Self::Task { code: ErrorCode::MemoryExhausted, .. } => Some("give the executors more memory, or start more of them".to_string()),
-            Self::Task { code: ErrorCode::DiskFull, .. } => Some("free space in the executors' data folders, or raise spill_limit".to_string()),
+            Self::NoExecutors | Self::ExecutorsGone { .. } => {
+                Some("start one with: lakegate executor --scheduler HOST:PORT".to_string())
+            }
+            Self::Task { code: ErrorCode::MemoryExhausted, .. } => {
+                Some("give the executors more memory, or start more of them".to_string())
+            }
+            Self::Task { code: ErrorCode::DiskFull, .. } => {
+                Some("free space in the executors' data folders, or raise spill_limit".to_string())
+            }
             Self::Task { code, .. } => failure::hint_for(*code).map(str::to_string),
             Self::Token { source } => source.hint(),
             _ => None,

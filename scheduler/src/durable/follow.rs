@@ -28,7 +28,8 @@ pub(super) async fn follow(
     stages: &watch::Sender<Vec<StageProgress>>,
     is_checked: bool,
 ) -> Result<Vec<PartitionLocation>, End> {
-    let mut watchdog = Watchdog::new(core.config.stuck_after, core.config.executors_grace, Instant::now());
+    let mut watchdog =
+        Watchdog::new(core.config.stuck_after, core.config.executors_grace, Instant::now());
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut absent = 0_u32;
@@ -45,7 +46,9 @@ pub(super) async fn follow(
             return outcome;
         }
         // Its submission may wait in the event loop, and its failure may be on its way to us.
-        if Duration::from_millis(250) * absent >= core.config.stuck_after.min(Duration::from_secs(10)) {
+        if Duration::from_millis(250) * absent
+            >= core.config.stuck_after.min(Duration::from_secs(10))
+        {
             return Err(End::Forgotten);
         }
         let sight = look(core, job, stages, is_checked).await.map_err(End::Inconsistent)?;
@@ -70,7 +73,12 @@ fn ended(status: Option<Status>) -> Option<Result<Vec<PartitionLocation>, End>> 
 ///
 /// # Errors
 /// The job would give wrong rows.
-async fn look(core: &Core, job: &JobId, stages: &watch::Sender<Vec<StageProgress>>, is_checked: bool) -> Result<Sight, String> {
+async fn look(
+    core: &Core,
+    job: &JobId,
+    stages: &watch::Sender<Vec<StageProgress>>,
+    is_checked: bool,
+) -> Result<Sight, String> {
     let jobs = core.scheduler.state.task_manager.get_running_job_cache();
     let mut fingerprint = 0;
     if let Some(entry) = jobs.get(job) {
@@ -81,5 +89,9 @@ async fn look(core: &Core, job: &JobId, stages: &watch::Sender<Vec<StageProgress
             integrity::check_running(graph.as_ref())?;
         }
     }
-    Ok(Sight { stages: fingerprint, is_busy: core.members.is_busy_with(job.as_str()), has_executors: core.members.active_cores() > 0 })
+    Ok(Sight {
+        stages: fingerprint,
+        is_busy: core.members.is_busy_with(job.as_str()),
+        has_executors: core.members.active_cores() > 0,
+    })
 }

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpc;
 use ballista_core::serde::protobuf::{
-    CancelJobParams, CancelJobResult, CleanJobDataParams, CleanJobDataResult, CreateUpdateSessionParams, CreateUpdateSessionResult,
-    ExecuteQueryParams, ExecuteQueryResult, ExecutorRegistration, ExecutorStoppedParams, ExecutorStoppedResult, GetJobMetricsParams,
-    GetJobMetricsResult, GetJobStatusParams, GetJobStatusResult, HeartBeatParams, HeartBeatResult, PollWorkParams, PollWorkResult,
-    RegisterExecutorParams, RegisterExecutorResult, RemoveSessionParams, RemoveSessionResult, TaskStatus, UpdateTaskStatusParams,
+    CancelJobParams, CancelJobResult, CleanJobDataParams, CleanJobDataResult,
+    CreateUpdateSessionParams, CreateUpdateSessionResult, ExecuteQueryParams, ExecuteQueryResult,
+    ExecutorRegistration, ExecutorStoppedParams, ExecutorStoppedResult, GetJobMetricsParams,
+    GetJobMetricsResult, GetJobStatusParams, GetJobStatusResult, HeartBeatParams, HeartBeatResult,
+    PollWorkParams, PollWorkResult, RegisterExecutorParams, RegisterExecutorResult,
+    RemoveSessionParams, RemoveSessionResult, TaskStatus, UpdateTaskStatusParams,
     UpdateTaskStatusResult,
 };
 use ballista_core::serde::scheduler::ExecutorSpecification;
@@ -43,14 +45,26 @@ pub(super) struct Gate {
 impl Gate {
     /// Asks an executor that wants to join whether it is there and fits.
     async fn try_out(&self, metadata: &ExecutorRegistration) -> Result<Probe, Status> {
-        let address = format!("{}:{}", metadata.host.as_deref().unwrap_or_default(), metadata.grpc_port);
-        let channel = liveness::channel(&address, &self.token).map_err(|reason| Status::invalid_argument(reason.to_string()))?;
-        let unreachable = |reason: String| Status::unavailable(format!("the scheduler cannot reach the executor at {address}: {reason}"));
-        let probe = tokio::time::timeout(JOIN_PROBE_TIMEOUT, liveness::probe(channel, &self.token)).await;
-        let probe = probe.map_err(|_| unreachable("no answer".to_string()))?.map_err(|status| unreachable(status.message().to_string()))?;
+        let address =
+            format!("{}:{}", metadata.host.as_deref().unwrap_or_default(), metadata.grpc_port);
+        let channel = liveness::channel(&address, &self.token)
+            .map_err(|reason| Status::invalid_argument(reason.to_string()))?;
+        let unreachable = |reason: String| {
+            Status::unavailable(format!(
+                "the scheduler cannot reach the executor at {address}: {reason}"
+            ))
+        };
+        let probe =
+            tokio::time::timeout(JOIN_PROBE_TIMEOUT, liveness::probe(channel, &self.token)).await;
+        let probe = probe
+            .map_err(|_| unreachable("no answer".to_string()))?
+            .map_err(|status| unreachable(status.message().to_string()))?;
         let version = env!("CARGO_PKG_VERSION");
         if probe.version != version {
-            return Err(Status::failed_precondition(format!("the scheduler is version {version} and the executor {}", probe.version)));
+            return Err(Status::failed_precondition(format!(
+                "the scheduler is version {version} and the executor {}",
+                probe.version
+            )));
         }
         if probe.executor_id != metadata.id {
             return Err(Status::invalid_argument(format!("another executor answers at {address}")));
@@ -65,7 +79,12 @@ impl Gate {
         let graph = entry.execution_graph.read().await;
         for status in statuses {
             let stage = graph.stages().get(&(status.stage_id as usize));
-            let refused = |what: &str| Status::invalid_argument(format!("job {job}, stage {}, task {}: {what}", status.stage_id, status.task_id));
+            let refused = |what: &str| {
+                Status::invalid_argument(format!(
+                    "job {job}, stage {}, task {}: {what}",
+                    status.stage_id, status.task_id
+                ))
+            };
             let stage = stage.ok_or_else(|| refused("no such stage"))?;
             if status.status.is_none() {
                 return Err(refused("no outcome"));
@@ -79,7 +98,9 @@ impl Gate {
     }
 }
 
-fn check_registration(metadata: Option<&ExecutorRegistration>) -> Result<&ExecutorRegistration, Status> {
+fn check_registration(
+    metadata: Option<&ExecutorRegistration>,
+) -> Result<&ExecutorRegistration, Status> {
     let refused = |what: &str| Status::invalid_argument(format!("the registration has no {what}"));
     let metadata = metadata.ok_or_else(|| refused("metadata"))?;
     let specification = metadata.specification.clone().ok_or_else(|| refused("specification"))?;
@@ -111,7 +132,10 @@ fn not_for_executors<T>() -> Result<T, Status> {
 impl SchedulerGrpc for Gate {
     type ExecuteQueryPushStream = BoxStream<'static, Result<GetJobStatusResult, Status>>;
 
-    async fn register_executor(&self, request: Request<RegisterExecutorParams>) -> Result<Response<RegisterExecutorResult>, Status> {
+    async fn register_executor(
+        &self,
+        request: Request<RegisterExecutorParams>,
+    ) -> Result<Response<RegisterExecutorResult>, Status> {
         let metadata = check_registration(request.get_ref().metadata.as_ref())?;
         let (probe, id) = (self.try_out(metadata).await?, metadata.id.clone());
         let joined = SchedulerGrpc::register_executor(&self.scheduler, request).await?;
@@ -120,7 +144,10 @@ impl SchedulerGrpc for Gate {
         Ok(joined)
     }
 
-    async fn heart_beat_from_executor(&self, request: Request<HeartBeatParams>) -> Result<Response<HeartBeatResult>, Status> {
+    async fn heart_beat_from_executor(
+        &self,
+        request: Request<HeartBeatParams>,
+    ) -> Result<Response<HeartBeatResult>, Status> {
         check_registration(request.get_ref().metadata.as_ref())?;
         if !self.members.knows(&request.get_ref().executor_id) {
             return Ok(Response::new(HeartBeatResult { reregister: true }));
@@ -128,9 +155,17 @@ impl SchedulerGrpc for Gate {
         SchedulerGrpc::heart_beat_from_executor(&self.scheduler, request).await
     }
 
-    async fn update_task_status(&self, request: Request<UpdateTaskStatusParams>) -> Result<Response<UpdateTaskStatusResult>, Status> {
-        let number = request.metadata().get(REPORT_HEADER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-        let number: u64 = number.ok_or_else(|| Status::invalid_argument("the report has no number"))?;
+    async fn update_task_status(
+        &self,
+        request: Request<UpdateTaskStatusParams>,
+    ) -> Result<Response<UpdateTaskStatusResult>, Status> {
+        let number = request
+            .metadata()
+            .get(REPORT_HEADER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok());
+        let number: u64 =
+            number.ok_or_else(|| Status::invalid_argument("the report has no number"))?;
         let UpdateTaskStatusParams { executor_id, task_status } = request.into_inner();
         if !self.members.knows(&executor_id) {
             return Err(Status::not_found("no such member"));
@@ -146,56 +181,94 @@ impl SchedulerGrpc for Gate {
             return Ok(Response::new(UpdateTaskStatusResult { success: true }));
         }
         for status in by_job.values().flatten() {
-            let task = (status.job_id.clone(), status.stage_id as usize, status.stage_attempt_num as usize, status.task_id as usize);
+            let task = (
+                status.job_id.clone(),
+                status.stage_id as usize,
+                status.stage_attempt_num as usize,
+                status.task_id as usize,
+            );
             self.members.task_ended(&executor_id, &task);
         }
         // One at a time: what Ballista cannot make sense of would take the others with it.
         for task_status in by_job.into_values() {
-            let report = Request::new(UpdateTaskStatusParams { executor_id: executor_id.clone(), task_status });
+            let report = Request::new(UpdateTaskStatusParams {
+                executor_id: executor_id.clone(),
+                task_status,
+            });
             SchedulerGrpc::update_task_status(&self.scheduler, report).await?;
         }
         Ok(Response::new(UpdateTaskStatusResult { success: true }))
     }
 
-    async fn executor_stopped(&self, request: Request<ExecutorStoppedParams>) -> Result<Response<ExecutorStoppedResult>, Status> {
+    async fn executor_stopped(
+        &self,
+        request: Request<ExecutorStoppedParams>,
+    ) -> Result<Response<ExecutorStoppedResult>, Status> {
         let ExecutorStoppedParams { executor_id, reason } = request.into_inner();
         self.members.condemn(&executor_id, &reason);
         Ok(Response::new(ExecutorStoppedResult {}))
     }
 
-    async fn poll_work(&self, _request: Request<PollWorkParams>) -> Result<Response<PollWorkResult>, Status> {
+    async fn poll_work(
+        &self,
+        _request: Request<PollWorkParams>,
+    ) -> Result<Response<PollWorkResult>, Status> {
         not_for_executors()
     }
 
-    async fn create_update_session(&self, _request: Request<CreateUpdateSessionParams>) -> Result<Response<CreateUpdateSessionResult>, Status> {
+    async fn create_update_session(
+        &self,
+        _request: Request<CreateUpdateSessionParams>,
+    ) -> Result<Response<CreateUpdateSessionResult>, Status> {
         not_for_executors()
     }
 
-    async fn remove_session(&self, _request: Request<RemoveSessionParams>) -> Result<Response<RemoveSessionResult>, Status> {
+    async fn remove_session(
+        &self,
+        _request: Request<RemoveSessionParams>,
+    ) -> Result<Response<RemoveSessionResult>, Status> {
         not_for_executors()
     }
 
-    async fn execute_query_push(&self, _request: Request<ExecuteQueryParams>) -> Result<Response<Self::ExecuteQueryPushStream>, Status> {
+    async fn execute_query_push(
+        &self,
+        _request: Request<ExecuteQueryParams>,
+    ) -> Result<Response<Self::ExecuteQueryPushStream>, Status> {
         not_for_executors()
     }
 
-    async fn execute_query(&self, _request: Request<ExecuteQueryParams>) -> Result<Response<ExecuteQueryResult>, Status> {
+    async fn execute_query(
+        &self,
+        _request: Request<ExecuteQueryParams>,
+    ) -> Result<Response<ExecuteQueryResult>, Status> {
         not_for_executors()
     }
 
-    async fn get_job_status(&self, _request: Request<GetJobStatusParams>) -> Result<Response<GetJobStatusResult>, Status> {
+    async fn get_job_status(
+        &self,
+        _request: Request<GetJobStatusParams>,
+    ) -> Result<Response<GetJobStatusResult>, Status> {
         not_for_executors()
     }
 
-    async fn get_job_metrics(&self, _request: Request<GetJobMetricsParams>) -> Result<Response<GetJobMetricsResult>, Status> {
+    async fn get_job_metrics(
+        &self,
+        _request: Request<GetJobMetricsParams>,
+    ) -> Result<Response<GetJobMetricsResult>, Status> {
         not_for_executors()
     }
 
-    async fn cancel_job(&self, _request: Request<CancelJobParams>) -> Result<Response<CancelJobResult>, Status> {
+    async fn cancel_job(
+        &self,
+        _request: Request<CancelJobParams>,
+    ) -> Result<Response<CancelJobResult>, Status> {
         not_for_executors()
     }
 
-    async fn clean_job_data(&self, _request: Request<CleanJobDataParams>) -> Result<Response<CleanJobDataResult>, Status> {
+    async fn clean_job_data(
+        &self,
+        _request: Request<CleanJobDataParams>,
+    ) -> Result<Response<CleanJobDataResult>, Status> {
         not_for_executors()
     }
 }

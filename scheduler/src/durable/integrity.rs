@@ -32,8 +32,13 @@ pub(super) fn check_running(graph: &dyn ExecutionGraph) -> Result<(), String> {
         for (input, output) in inputs {
             let written = written(graph, *input);
             let read = read(output);
-            if read.iter().any(|(part, count)| written.get(part).is_none_or(|written| written < count)) {
-                return Err(format!("stage {reader} would read parts of stage {input} that were written again"));
+            if read
+                .iter()
+                .any(|(part, count)| written.get(part).is_none_or(|written| written < count))
+            {
+                return Err(format!(
+                    "stage {reader} would read parts of stage {input} that were written again"
+                ));
             }
         }
     }
@@ -44,7 +49,10 @@ pub(super) fn check_running(graph: &dyn ExecutionGraph) -> Result<(), String> {
 ///
 /// # Errors
 /// Which stage read something else than its input wrote.
-pub(super) fn check_ended(graph: &dyn ExecutionGraph, results: &[protobuf::PartitionLocation]) -> Result<(), String> {
+pub(super) fn check_ended(
+    graph: &dyn ExecutionGraph,
+    results: &[protobuf::PartitionLocation],
+) -> Result<(), String> {
     for (reader, stage) in graph.stages() {
         let ExecutionStage::Successful(stage) = stage else {
             return Err(format!("stage {reader} has not ended though the job has"));
@@ -62,7 +70,12 @@ pub(super) fn check_ended(graph: &dyn ExecutionGraph, results: &[protobuf::Parti
 }
 
 fn written(graph: &dyn ExecutionGraph, stage: usize) -> Parts {
-    graph.stages().get(&stage).and_then(|stage| stage.task_infos()).map(parts_of).unwrap_or_default()
+    graph
+        .stages()
+        .get(&stage)
+        .and_then(|stage| stage.task_infos())
+        .map(parts_of)
+        .unwrap_or_default()
 }
 
 fn parts_of(tasks: &[TaskInfo]) -> Parts {
@@ -80,8 +93,12 @@ fn parts_of(tasks: &[TaskInfo]) -> Parts {
 
 fn read(output: &StageOutput) -> Parts {
     let mut parts = Parts::new();
-    for PartitionLocation { map_partition_id, partition_id, executor_meta, .. } in output.partition_locations.values().flatten() {
-        *parts.entry((*map_partition_id, partition_id.partition_id, executor_meta.id.clone())).or_default() += 1;
+    for PartitionLocation { map_partition_id, partition_id, executor_meta, .. } in
+        output.partition_locations.values().flatten()
+    {
+        *parts
+            .entry((*map_partition_id, partition_id.partition_id, executor_meta.id.clone()))
+            .or_default() += 1;
     }
     parts
 }
@@ -89,9 +106,15 @@ fn read(output: &StageOutput) -> Parts {
 fn results_of(results: &[protobuf::PartitionLocation]) -> Parts {
     let mut parts = Parts::new();
     for location in results {
-        let partition_id = location.partition_id.as_ref().map_or(usize::MAX, |partition| partition.partition_id as usize);
-        let executor_id = location.executor_meta.as_ref().map(|executor| executor.id.clone()).unwrap_or_default();
-        *parts.entry((location.map_partition_id as usize, partition_id, executor_id)).or_default() += 1;
+        let partition_id = location
+            .partition_id
+            .as_ref()
+            .map_or(usize::MAX, |partition| partition.partition_id as usize);
+        let executor_id =
+            location.executor_meta.as_ref().map(|executor| executor.id.clone()).unwrap_or_default();
+        *parts
+            .entry((location.map_partition_id as usize, partition_id, executor_id))
+            .or_default() += 1;
     }
     parts
 }

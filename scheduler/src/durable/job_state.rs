@@ -71,7 +71,12 @@ impl JobState for Jobs {
         self.inner.pending_job_number()
     }
 
-    async fn submit_job(&self, job_id: JobId, graph: &ExecutionGraphBox, subscriber: Option<JobStatusSubscriber>) -> Result<()> {
+    async fn submit_job(
+        &self,
+        job_id: JobId,
+        graph: &ExecutionGraphBox,
+        subscriber: Option<JobStatusSubscriber>,
+    ) -> Result<()> {
         self.inner.submit_job(job_id, graph, subscriber).await
     }
 
@@ -117,7 +122,11 @@ impl JobState for Jobs {
         self.inner.job_state_events().await
     }
 
-    async fn create_or_update_session(&self, session_id: &str, config: &SessionConfig) -> Result<Arc<SessionContext>> {
+    async fn create_or_update_session(
+        &self,
+        session_id: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<SessionContext>> {
         self.inner.create_or_update_session(session_id, config).await
     }
 

@@ -37,7 +37,10 @@ pub(super) struct Probe {
 ///
 /// # Errors
 /// The address makes no URL.
-pub(super) fn channel(address: &str, token: &ClusterToken) -> Result<Channel, tonic::transport::Error> {
+pub(super) fn channel(
+    address: &str,
+    token: &ClusterToken,
+) -> Result<Channel, tonic::transport::Error> {
     let endpoint = member_endpoint(Endpoint::from_shared(format!("http://{address}"))?, token)?;
     Ok(endpoint.connect_timeout(ANSWER_TIMEOUT).connect_lazy())
 }
@@ -47,11 +50,18 @@ pub(super) fn channel(address: &str, token: &ClusterToken) -> Result<Channel, to
 /// # Errors
 /// It cannot be reached or does not know us.
 pub(super) async fn probe(channel: Channel, token: &ClusterToken) -> Result<Probe, Status> {
-    let answer = ExecutorClient::with_interceptor(channel, token.show()).probe(ProbeRequest {}).await?.into_inner();
+    let answer = ExecutorClient::with_interceptor(channel, token.show())
+        .probe(ProbeRequest {})
+        .await?
+        .into_inner();
     Ok(Probe {
         executor_id: answer.executor_id,
         version: answer.version,
-        answer: Answer { memory_bytes: answer.memory_bytes, running_tasks: answer.running_tasks, busy_jobs: answer.busy_jobs },
+        answer: Answer {
+            memory_bytes: answer.memory_bytes,
+            running_tasks: answer.running_tasks,
+            busy_jobs: answer.busy_jobs,
+        },
     })
 }
 
@@ -65,7 +75,8 @@ pub(super) async fn watch(members: Arc<Members>, token: ClusterToken) {
         for (id, metadata) in present {
             let (channel, tries) = match seen.remove(&id) {
                 Some(known) => known,
-                None => match channel(&format!("{}:{}", metadata.host, metadata.grpc_port), &token) {
+                None => match channel(&format!("{}:{}", metadata.host, metadata.grpc_port), &token)
+                {
                     Ok(channel) => (channel, Tries::default()),
                     Err(_) => continue,
                 },

@@ -96,45 +96,69 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn new(pulse: Arc<Pulse>) -> Arc<Self> {
-        Arc::new(Self { inner: InMemoryClusterState::default(), table: RwLock::default(), slots: Mutex::default(), pulse })
+        Arc::new(Self {
+            inner: InMemoryClusterState::default(),
+            table: RwLock::default(),
+            slots: Mutex::default(),
+            pulse,
+        })
     }
 
     /// Everyone, with those lost lately.
     pub(super) fn list(&self) -> Vec<ExecutorStatus> {
         let table = self.table.read();
-        let shown = table.iter().filter(|(_, member)| member.lost_at.is_none_or(|lost| lost.elapsed() < LOST_SHOWN));
-        shown.map(|(id, member)| ExecutorStatus {
-            id: id.clone(),
-            address: format!("{}:{}", member.metadata.host, member.metadata.port),
-            cores: member.metadata.specification.vcores as usize,
-            memory_bytes: member.answer.memory_bytes,
-            state: member.state,
-            running_tasks: if member.lost_at.is_some() { 0 } else { member.answer.running_tasks },
-        }).collect()
+        let shown = table
+            .iter()
+            .filter(|(_, member)| member.lost_at.is_none_or(|lost| lost.elapsed() < LOST_SHOWN));
+        shown
+            .map(|(id, member)| ExecutorStatus {
+                id: id.clone(),
+                address: format!("{}:{}", member.metadata.host, member.metadata.port),
+                cores: member.metadata.specification.vcores as usize,
+                memory_bytes: member.answer.memory_bytes,
+                state: member.state,
+                running_tasks: if member.lost_at.is_some() {
+                    0
+                } else {
+                    member.answer.running_tasks
+                },
+            })
+            .collect()
     }
 
     /// Cores of those that take tasks.
     pub(super) fn active_cores(&self) -> usize {
         let table = self.table.read();
-        table.values().filter(|member| member.takes_tasks()).map(|member| member.metadata.specification.vcores as usize).sum()
+        table
+            .values()
+            .filter(|member| member.takes_tasks())
+            .map(|member| member.metadata.specification.vcores as usize)
+            .sum()
     }
 
     /// Whether this is a member now.
     pub(super) fn knows(&self, id: &str) -> bool {
-        self.table.read().get(id).is_some_and(|member| member.is_present() && member.condemned.is_none())
+        self.table
+            .read()
+            .get(id)
+            .is_some_and(|member| member.is_present() && member.condemned.is_none())
     }
 
     /// Those present, with where they are reached.
     pub(super) fn present(&self) -> Vec<(String, ExecutorMetadata)> {
         let table = self.table.read();
-        let present = table.iter().filter(|(_, member)| member.is_present() && member.condemned.is_none());
+        let present =
+            table.iter().filter(|(_, member)| member.is_present() && member.condemned.is_none());
         present.map(|(id, member)| (id.clone(), member.metadata.clone())).collect()
     }
 
     /// Whether somebody has a task of the job, or the outcome of one that we have not heard.
     pub(super) fn is_busy_with(&self, job: &str) -> bool {
         let table = self.table.read();
-        table.values().filter(|member| member.is_present()).any(|member| member.answer.busy_jobs.iter().any(|busy| busy == job))
+        table
+            .values()
+            .filter(|member| member.is_present())
+            .any(|member| member.answer.busy_jobs.iter().any(|busy| busy == job))
     }
 
     /// A member has told the end of a task.
@@ -174,13 +198,18 @@ impl Members {
         let mut table = self.table.write();
         if let Some(member) = table.get_mut(id) {
             if member.lost_at.is_none() {
-                tracing::info!(executor_id = id, reason = member.condemned.as_deref().unwrap_or("Ballista gave it up"), "executor removed");
+                tracing::info!(
+                    executor_id = id,
+                    reason = member.condemned.as_deref().unwrap_or("Ballista gave it up"),
+                    "executor removed"
+                );
             }
             member.state = ExecutorState::Lost;
             member.lost_at = Some(Instant::now());
             member.answer.busy_jobs.clear();
         }
-        let mut lost: Vec<(Instant, String)> = table.iter().filter_map(|(id, member)| Some((member.lost_at?, id.clone()))).collect();
+        let mut lost: Vec<(Instant, String)> =
+            table.iter().filter_map(|(id, member)| Some((member.lost_at?, id.clone()))).collect();
         lost.sort_unstable();
         let surplus = lost.len().saturating_sub(LOST_MAX);
         for (_, id) in lost.into_iter().take(surplus) {
@@ -209,16 +238,29 @@ impl ClusterState for Members {
     ) -> Result<Vec<BoundTask>> {
         let takes_tasks: HashSet<String> = {
             let table = self.table.read();
-            table.iter().filter(|(_, member)| member.takes_tasks()).map(|(id, _)| id.clone()).collect()
+            table
+                .iter()
+                .filter(|(_, member)| member.takes_tasks())
+                .map(|(id, _)| id.clone())
+                .collect()
         };
-        let executors = executors.map_or_else(|| takes_tasks.clone(), |named| named.intersection(&takes_tasks).cloned().collect());
+        let executors = executors.map_or_else(
+            || takes_tasks.clone(),
+            |named| named.intersection(&takes_tasks).cloned().collect(),
+        );
         let credits = self.slots.lock().credits();
         self.inner.unbind_tasks(credits).await?;
-        let bound = self.inner.bind_schedulable_tasks(distribution, active_jobs, Some(executors)).await?;
+        let bound =
+            self.inner.bind_schedulable_tasks(distribution, active_jobs, Some(executors)).await?;
         let now = Instant::now();
         let mut slots = self.slots.lock();
         for (executor_id, task) in &bound {
-            let key = (task.key.job_id.to_string(), task.key.stage_id, task.stage_attempt_num, task.key.task_id);
+            let key = (
+                task.key.job_id.to_string(),
+                task.key.stage_id,
+                task.stage_attempt_num,
+                task.key.task_id,
+            );
             slots.give(executor_id, key, task.vcores_consumed, now);
         }
         Ok(bound)
@@ -231,10 +273,16 @@ impl ClusterState for Members {
         Ok(())
     }
 
-    async fn register_executor(&self, metadata: ExecutorMetadata, spec: ExecutorData) -> Result<()> {
+    async fn register_executor(
+        &self,
+        metadata: ExecutorMetadata,
+        spec: ExecutorData,
+    ) -> Result<()> {
         let id = metadata.id.clone();
         if self.table.read().contains_key(&id) {
-            return Err(BallistaError::Configuration(format!("executor {id} is already registered")));
+            return Err(BallistaError::Configuration(format!(
+                "executor {id} is already registered"
+            )));
         }
         let cores = spec.available_vcores;
         self.inner.register_executor(metadata.clone(), spec).await?;
@@ -273,7 +321,9 @@ impl ClusterState for Members {
         };
         {
             let mut table = self.table.write();
-            let Some(member) = table.get_mut(&heartbeat.executor_id).filter(|member| member.is_present()) else {
+            let Some(member) =
+                table.get_mut(&heartbeat.executor_id).filter(|member| member.is_present())
+            else {
                 // Removed meanwhile; a heartbeat without the rest would keep it half alive.
                 return Ok(());
             };
@@ -295,7 +345,8 @@ impl ClusterState for Members {
             if table.get(id).is_some_and(|member| member.condemned.is_some()) {
                 // Terminating and long silent: Ballista removes it and does not call it.
                 heartbeat.timestamp = 0;
-                heartbeat.status = Some(HeardStatus { status: Some(Heard::Terminating(String::new())) });
+                heartbeat.status =
+                    Some(HeardStatus { status: Some(Heard::Terminating(String::new())) });
             }
         }
         heartbeats
@@ -341,12 +392,19 @@ mod tests {
     use super::*;
 
     fn metadata(id: &str) -> ExecutorMetadata {
-        ExecutorMetadata { id: id.to_string(), host: "10.0.0.1".to_string(), port: 1, specification: ExecutorSpecification { vcores: 2 }, ..nobody() }
+        ExecutorMetadata {
+            id: id.to_string(),
+            host: "10.0.0.1".to_string(),
+            port: 1,
+            specification: ExecutorSpecification { vcores: 2 },
+            ..nobody()
+        }
     }
 
     async fn members() -> Arc<Members> {
         let members = Members::new(Pulse::new());
-        let data = ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
+        let data =
+            ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
         members.register_executor(metadata("a"), data).await.unwrap();
         members
     }
@@ -366,7 +424,10 @@ mod tests {
     async fn a_draining_executor_is_present_and_takes_no_tasks() {
         let members = members().await;
         assert_eq!(members.active_cores(), 2);
-        members.save_executor_heartbeat(heartbeat(Heard::Terminating(String::new()))).await.unwrap();
+        members
+            .save_executor_heartbeat(heartbeat(Heard::Terminating(String::new())))
+            .await
+            .unwrap();
         assert_eq!(members.active_cores(), 0);
         assert!(members.knows("a"));
         assert_eq!(members.list()[0].state, ExecutorState::Draining);
@@ -388,7 +449,8 @@ mod tests {
         members.remove_executor("a").await.unwrap();
         members.save_executor_heartbeat(heartbeat(Heard::Active(String::new()))).await.unwrap();
         assert!(members.executor_heartbeats().is_empty());
-        let data = ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
+        let data =
+            ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
         assert!(members.register_executor(metadata("a"), data).await.is_err());
     }
 
@@ -406,7 +468,8 @@ mod tests {
         let members = members().await;
         for number in 0..LOST_MAX + 10 {
             let id = format!("e{number}");
-            let data = ExecutorData { executor_id: id.clone(), total_vcores: 1, available_vcores: 1 };
+            let data =
+                ExecutorData { executor_id: id.clone(), total_vcores: 1, available_vcores: 1 };
             members.register_executor(metadata(&id), data).await.unwrap();
             members.remove_executor(&id).await.unwrap();
         }

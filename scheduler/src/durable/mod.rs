@@ -92,9 +92,15 @@ impl Durable {
     ///
     /// # Errors
     /// The token cannot be used, or threads and Ballista's scheduler cannot be started.
-    pub async fn start(config: Config, token: Secret, listener: TcpListener, advertise: String) -> Result<Arc<Self>, Error> {
+    pub async fn start(
+        config: Config,
+        token: Secret,
+        listener: TcpListener,
+        advertise: String,
+    ) -> Result<Arc<Self>, Error> {
         let threads = start::threads(&config)?;
-        let core = start::start(config, &token, listener, advertise, threads.handle().clone()).await;
+        let core =
+            start::start(config, &token, listener, advertise, threads.handle().clone()).await;
         let threads = Mutex::new(Some(threads));
         match core {
             Ok(core) => Ok(Arc::new(Self { core, threads })),
@@ -131,7 +137,12 @@ impl Durable {
     ///
     /// # Errors
     /// The plan would give wrong rows on executors, or nobody is there to run it.
-    pub async fn run(&self, id: QueryId, context: Arc<SessionContext>, plan: Arc<dyn ExecutionPlan>) -> Result<DurableQuery, Error> {
+    pub async fn run(
+        &self,
+        id: QueryId,
+        context: Arc<SessionContext>,
+        plan: Arc<dyn ExecutionPlan>,
+    ) -> Result<DurableQuery, Error> {
         distributable::check(&plan)?;
         let schema = plan.schema();
         query::start(&self.core, id, &context, query::Plan::Physical(plan), schema)
@@ -144,7 +155,12 @@ impl Durable {
     /// # Errors
     /// As [`Durable::run`].
     #[doc(hidden)]
-    pub async fn run_adaptively(&self, id: QueryId, context: Arc<SessionContext>, plan: LogicalPlan) -> Result<DurableQuery, Error> {
+    pub async fn run_adaptively(
+        &self,
+        id: QueryId,
+        context: Arc<SessionContext>,
+        plan: LogicalPlan,
+    ) -> Result<DurableQuery, Error> {
         let schema = Arc::new(plan.schema().as_arrow().clone());
         query::start(&self.core, id, &context, query::Plan::Adaptive(plan), schema)
     }

@@ -43,12 +43,18 @@ pub(super) fn decide(end: End, attempts: usize, reruns_max: usize) -> Next {
             Meaning::ExecutorLost => Next::Fail(Error::ExecutorLost { attempts, reason: text }),
         },
         // A second standstill is no accident.
-        End::Stuck(waited) if again && attempts == 1 => Next::Rerun(format!("nothing moved for {waited:?}")),
+        End::Stuck(waited) if again && attempts == 1 => {
+            Next::Rerun(format!("nothing moved for {waited:?}"))
+        }
         End::Stuck(waited) => Next::Fail(Error::Stuck { waited, attempts }),
         End::Forsaken(grace) => Next::Fail(Error::ExecutorsGone { grace }),
         End::ResultsLost(reason) | End::Inconsistent(reason) if again => Next::Rerun(reason),
-        End::ResultsLost(reason) | End::Inconsistent(reason) => Next::Fail(Error::ExecutorLost { attempts, reason }),
-        End::Forgotten if again && attempts == 1 => Next::Rerun("the scheduler lost the job".to_string()),
+        End::ResultsLost(reason) | End::Inconsistent(reason) => {
+            Next::Fail(Error::ExecutorLost { attempts, reason })
+        }
+        End::Forgotten if again && attempts == 1 => {
+            Next::Rerun("the scheduler lost the job".to_string())
+        }
         End::Forgotten => Next::Fail(Error::Job { text: "the scheduler lost the job".to_string() }),
     }
 }
@@ -64,12 +70,20 @@ fn meaning(text: &str) -> Meaning {
         return Meaning::Final(Error::Task { code, text });
     }
     let has = |words: &str| text.contains(words);
-    if has("Shuffle fetch partition error") || has("FetchPartitionError") || has("all executors were lost") || has("times, most recent failure reason") {
+    if has("Shuffle fetch partition error")
+        || has("FetchPartitionError")
+        || has("all executors were lost")
+        || has("times, most recent failure reason")
+    {
         return Meaning::ExecutorLost;
     }
     let error = if text == "Cancelled" {
         Error::Cancelled
-    } else if has("Null-aware anti join") || has("Range-partitioned") || has("Error planning job") || has("could not be prepared") {
+    } else if has("Null-aware anti join")
+        || has("Range-partitioned")
+        || has("Error planning job")
+        || has("could not be prepared")
+    {
         Error::Stages { text: text.to_string() }
     } else if has("No space left on device") {
         Error::Task { code: ErrorCode::DiskFull, text: text.to_string() }
@@ -98,8 +112,17 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_data_is_told_with_its_code_and_not_repeated() {
-        for known in [ErrorCode::MemoryExhausted, ErrorCode::DiskFull, ErrorCode::DataError, ErrorCode::StorageError, ErrorCode::InvalidFile] {
-            let text = format!("Job failed due to stage 2 failed: {}\n", task_failure::encode(known, "because"));
+        for known in [
+            ErrorCode::MemoryExhausted,
+            ErrorCode::DiskFull,
+            ErrorCode::DataError,
+            ErrorCode::StorageError,
+            ErrorCode::InvalidFile,
+        ] {
+            let text = format!(
+                "Job failed due to stage 2 failed: {}\n",
+                task_failure::encode(known, "because")
+            );
             assert_eq!(code(failed(&text), 1), Some(known));
         }
     }
@@ -107,7 +130,9 @@ mod tests {
     #[test]
     fn a_fault_of_the_storage_keeps_its_code_through_ballistas_retries() {
         let inner = task_failure::encode(ErrorCode::StorageError, "reset");
-        let text = format!("Task 1 in Stage 2 failed 4 times, fail the stage, most recent failure reason: {inner:?}");
+        let text = format!(
+            "Task 1 in Stage 2 failed 4 times, fail the stage, most recent failure reason: {inner:?}"
+        );
         assert_eq!(code(failed(&text), 1), Some(ErrorCode::StorageError));
     }
 
@@ -144,7 +169,10 @@ mod tests {
 
     #[test]
     fn a_plan_that_ballista_refuses_is_not_repeated() {
-        assert_eq!(code(failed("General error: Null-aware anti join requires single-task execution"), 1), Some(ErrorCode::PlanNotDistributable));
+        assert_eq!(
+            code(failed("General error: Null-aware anti join requires single-task execution"), 1),
+            Some(ErrorCode::PlanNotDistributable)
+        );
         assert_eq!(code(failed("Cancelled"), 1), Some(ErrorCode::QueryCancelled));
     }
 }

@@ -21,17 +21,27 @@ use super::job_state::Jobs;
 const QUESTION_MAX: usize = 10_000;
 
 /// Serves until told to close.
-pub(super) async fn serve(listener: TcpListener, gate: Gate, jobs: Arc<Jobs>, token: ClusterToken, closing: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    gate: Gate,
+    jobs: Arc<Jobs>,
+    token: ClusterToken,
+    closing: CancellationToken,
+) {
     let router = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE * 2))
         .http2_keepalive_timeout(Some(KEEPALIVE * 2))
         .layer(InterceptorLayer::new(token.require()))
         .add_service(
-            SchedulerGrpcServer::new(gate).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX),
+            SchedulerGrpcServer::new(gate)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
         )
         .add_service(SchedulerServer::new(NeededJobs(jobs)));
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing.cancelled_owned()).await {
+    if let Err(error) =
+        router.serve_with_incoming_shutdown(incoming, closing.cancelled_owned()).await
+    {
         tracing::error!(error = %error, "the cluster port is closed");
     }
 }
@@ -41,7 +51,10 @@ struct NeededJobs(Arc<Jobs>);
 
 #[tonic::async_trait]
 impl Membership for NeededJobs {
-    async fn needed_jobs(&self, request: Request<NeededJobsRequest>) -> Result<Response<NeededJobsResponse>, Status> {
+    async fn needed_jobs(
+        &self,
+        request: Request<NeededJobsRequest>,
+    ) -> Result<Response<NeededJobsResponse>, Status> {
         let mut jobs = request.into_inner().job_ids;
         jobs.truncate(QUESTION_MAX);
         Ok(Response::new(NeededJobsResponse { job_ids: self.0.needed_of(jobs) }))

@@ -33,7 +33,8 @@ pub struct StageReport {
 
 /// The stages of a job, by number.
 pub(super) fn stages(graph: &dyn ExecutionGraph) -> Vec<StageProgress> {
-    let mut stages: Vec<StageProgress> = graph.stages().iter().map(|(stage_id, stage)| progress(*stage_id, stage)).collect();
+    let mut stages: Vec<StageProgress> =
+        graph.stages().iter().map(|(stage_id, stage)| progress(*stage_id, stage)).collect();
     stages.sort_unstable_by_key(|stage| stage.stage_id);
     stages
 }
@@ -42,7 +43,11 @@ pub(super) fn stages(graph: &dyn ExecutionGraph) -> Vec<StageProgress> {
 pub(super) fn fingerprint(graph: &dyn ExecutionGraph) -> u64 {
     let mut hasher = DefaultHasher::new();
     stages(graph).hash(&mut hasher);
-    let mut tasks: Vec<(usize, usize)> = graph.stages().iter().map(|(id, stage)| (*id, stage.task_infos().map_or(0, <[TaskInfo]>::len))).collect();
+    let mut tasks: Vec<(usize, usize)> = graph
+        .stages()
+        .iter()
+        .map(|(id, stage)| (*id, stage.task_infos().map_or(0, <[TaskInfo]>::len)))
+        .collect();
     tasks.sort_unstable();
     tasks.hash(&mut hasher);
     hasher.finish()
@@ -67,9 +72,13 @@ fn progress(stage_id: usize, stage: &ExecutionStage) -> StageProgress {
     let (tasks, tasks_done) = match stage {
         ExecutionStage::UnResolved(stage) => (inputs(stage.plan.as_ref()), 0),
         ExecutionStage::Resolved(stage) => (stage.partitions, 0),
-        ExecutionStage::Running(stage) => (stage.partitions, done(&stage.task_infos).min(stage.partitions)),
+        ExecutionStage::Running(stage) => {
+            (stage.partitions, done(&stage.task_infos).min(stage.partitions))
+        }
         ExecutionStage::Successful(stage) => (stage.partitions, stage.partitions),
-        ExecutionStage::Failed(stage) => (stage.partitions, done(&stage.task_infos).min(stage.partitions)),
+        ExecutionStage::Failed(stage) => {
+            (stage.partitions, done(&stage.task_infos).min(stage.partitions))
+        }
     };
     StageProgress { stage_id, tasks, tasks_done }
 }

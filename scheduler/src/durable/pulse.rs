@@ -46,9 +46,14 @@ impl Pulse {
 pub(super) async fn ask(scheduler: Scheduler, pulse: Arc<Pulse>) {
     let mut told = false;
     loop {
-        let request = Request::new(UpdateTaskStatusParams { executor_id: PULSE_ID.to_string(), task_status: Vec::new() });
+        let request = Request::new(UpdateTaskStatusParams {
+            executor_id: PULSE_ID.to_string(),
+            task_status: Vec::new(),
+        });
         // A full queue makes this wait, which is no reason to ask again.
-        let _ = tokio::time::timeout(INTERVAL, SchedulerGrpc::update_task_status(&scheduler, request)).await;
+        let _ =
+            tokio::time::timeout(INTERVAL, SchedulerGrpc::update_task_status(&scheduler, request))
+                .await;
         if !pulse.is_alive() && !told {
             tracing::error!("the event loop of the durable tier does not answer");
             told = true;

@@ -53,7 +53,11 @@ pub struct DurableQuery {
 impl DurableQuery {
     /// What its stages did; empty until the last batch was read.
     pub fn stage_metrics(&self) -> Vec<StageReport> {
-        self.graph.lock().as_ref().map(|graph| progress::reports(graph.as_ref())).unwrap_or_default()
+        self.graph
+            .lock()
+            .as_ref()
+            .map(|graph| progress::reports(graph.as_ref()))
+            .unwrap_or_default()
     }
 }
 
@@ -61,7 +65,13 @@ impl DurableQuery {
 ///
 /// # Errors
 /// Nobody is there to run it.
-pub(super) fn start(core: &Arc<Core>, id: QueryId, session: &SessionContext, plan: Plan, schema: SchemaRef) -> Result<DurableQuery, Error> {
+pub(super) fn start(
+    core: &Arc<Core>,
+    id: QueryId,
+    session: &SessionContext,
+    plan: Plan,
+    schema: SchemaRef,
+) -> Result<DurableQuery, Error> {
     if core.members.active_cores() == 0 {
         return Err(Error::NoExecutors);
     }
@@ -69,7 +79,15 @@ pub(super) fn start(core: &Arc<Core>, id: QueryId, session: &SessionContext, pla
     let (client, batches) = mpsc::channel(BATCHES_MAX);
     let (stages, progress) = watch::channel(Vec::new());
     let graph = Arc::default();
-    let run = Run { core: Arc::clone(core), id, context, plan, schema: Arc::clone(&schema), stages, graph: Arc::clone(&graph) };
+    let run = Run {
+        core: Arc::clone(core),
+        id,
+        context,
+        plan,
+        schema: Arc::clone(&schema),
+        stages,
+        graph: Arc::clone(&graph),
+    };
     core.threads.spawn(run.run(client));
     Ok(DurableQuery { schema, batches: ReceiverStream::new(batches).boxed(), progress, graph })
 }
@@ -97,7 +115,9 @@ impl Run {
                 Err(Stop::Fail(error)) => break error,
                 Err(Stop::End(end)) => match decide(end, attempts, self.core.config.reruns_max) {
                     Next::Fail(error) => break error,
-                    Next::Rerun(reason) => tracing::warn!(query_id = %self.id, attempt = attempts, reason, "the query is run again"),
+                    Next::Rerun(reason) => {
+                        tracing::warn!(query_id = %self.id, attempt = attempts, reason, "the query is run again")
+                    }
                 },
             }
         };
@@ -109,7 +129,8 @@ impl Run {
     /// afterwards.
     async fn attempt(&self, client: &Client) -> Result<(), Stop> {
         let (sender, statuses) = mpsc::channel(STATUSES_MAX);
-        let job = self.submit(sender).await.map_err(|source| Stop::Fail(Error::Submit { source }))?;
+        let job =
+            self.submit(sender).await.map_err(|source| Stop::Fail(Error::Submit { source }))?;
         let lease = self.core.jobs.need(&job);
         let outcome = tokio::select! {
             biased;
@@ -130,12 +151,22 @@ impl Run {
         outcome
     }
 
-    async fn submit(&self, statuses: mpsc::Sender<JobStatus>) -> Result<JobId, ballista_core::error::BallistaError> {
+    async fn submit(
+        &self,
+        statuses: mpsc::Sender<JobStatus>,
+    ) -> Result<JobId, ballista_core::error::BallistaError> {
         let name = self.id.to_string();
         let context = Arc::clone(&self.context);
         match &self.plan {
-            Plan::Physical(plan) => self.core.scheduler.submit_physical_plan(&name, context, Arc::clone(plan), Some(statuses)).await,
-            Plan::Adaptive(plan) => self.core.scheduler.submit_job(&name, context, plan, Some(statuses)).await,
+            Plan::Physical(plan) => {
+                self.core
+                    .scheduler
+                    .submit_physical_plan(&name, context, Arc::clone(plan), Some(statuses))
+                    .await
+            }
+            Plan::Adaptive(plan) => {
+                self.core.scheduler.submit_job(&name, context, plan, Some(statuses)).await
+            }
         }
     }
 
@@ -151,21 +182,35 @@ impl Run {
         None
     }
 
-    async fn finish(&self, job: &JobId, statuses: mpsc::Receiver<JobStatus>, client: &Client) -> Result<(), Stop> {
+    async fn finish(
+        &self,
+        job: &JobId,
+        statuses: mpsc::Receiver<JobStatus>,
+        client: &Client,
+    ) -> Result<(), Stop> {
         let Core { clients, config, .. } = self.core.as_ref();
         let is_checked = matches!(self.plan, Plan::Physical(_));
-        let locations = follow::follow(&self.core, job, statuses, &self.stages, is_checked).await.map_err(Stop::End)?;
+        let locations = follow::follow(&self.core, job, statuses, &self.stages, is_checked)
+            .await
+            .map_err(Stop::End)?;
         let graph = self.ended_graph(job).await.ok_or(Stop::End(End::Forgotten))?;
         if is_checked {
-            integrity::check_ended(graph.as_ref(), &locations).map_err(|reason| Stop::End(End::Inconsistent(reason)))?;
+            integrity::check_ended(graph.as_ref(), &locations)
+                .map_err(|reason| Stop::End(End::Inconsistent(reason)))?;
         }
         *self.graph.lock() = Some(graph);
-        self.stages.send_modify(|stages| stages.iter_mut().for_each(|stage| stage.tasks_done = stage.tasks));
+        self.stages.send_modify(|stages| {
+            stages.iter_mut().for_each(|stage| stage.tasks_done = stage.tasks)
+        });
         match results::deliver(clients, locations, &self.schema, config.hold_back, client).await {
             Ok(()) => Ok(()),
             Err(Interrupted::Gone) => Err(Stop::Fail(Error::Cancelled)),
-            Err(Interrupted::Lost { reason, seen: true }) => Err(Stop::Fail(Error::ResultsLost { reason })),
-            Err(Interrupted::Lost { reason, seen: false }) => Err(Stop::End(End::ResultsLost(reason))),
+            Err(Interrupted::Lost { reason, seen: true }) => {
+                Err(Stop::Fail(Error::ResultsLost { reason }))
+            }
+            Err(Interrupted::Lost { reason, seen: false }) => {
+                Err(Stop::End(End::ResultsLost(reason)))
+            }
         }
     }
 }

@@ -47,7 +47,10 @@ pub(super) struct ResultClients {
 
 impl ResultClients {
     pub(super) fn new(token: &ClusterToken) -> Self {
-        Self { endpoint: Arc::new(BallistaConfigGrpcEndpoint::new(channel::customise(token))), clients: Mutex::default() }
+        Self {
+            endpoint: Arc::new(BallistaConfigGrpcEndpoint::new(channel::customise(token))),
+            clients: Mutex::default(),
+        }
     }
 
     async fn connect(&self, host: &str, port: u16) -> Result<BallistaClient, BallistaError> {
@@ -56,7 +59,18 @@ impl ResultClients {
             return Ok(client.clone());
         }
         let endpoint = Some(Arc::clone(&self.endpoint));
-        let client = BallistaClient::try_new(host, port, MESSAGE_BYTES_MAX, false, endpoint, TRIES, PAUSE_MS, WINDOW_BYTES, WINDOW_BYTES).await?;
+        let client = BallistaClient::try_new(
+            host,
+            port,
+            MESSAGE_BYTES_MAX,
+            false,
+            endpoint,
+            TRIES,
+            PAUSE_MS,
+            WINDOW_BYTES,
+            WINDOW_BYTES,
+        )
+        .await?;
         let mut clients = self.clients.lock();
         if clients.len() >= CONNECTIONS_MAX {
             clients.clear();
@@ -70,21 +84,40 @@ impl ResultClients {
     }
 
     /// Reads one partition into a channel that holds a few batches.
-    async fn read(self: Arc<Self>, location: PartitionLocation, batches: mpsc::Sender<Result<RecordBatch, String>>) {
+    async fn read(
+        self: Arc<Self>,
+        location: PartitionLocation,
+        batches: mpsc::Sender<Result<RecordBatch, String>>,
+    ) {
         let (host, port) = (location.executor_meta.host.clone(), location.executor_meta.port);
         let outcome = self.try_read(&location, &batches).await;
         if let Err(reason) = outcome {
             self.forget(&host, port);
-            let _ = batches.send(Err(format!("partition {} at {host}:{port}: {reason}", location.partition_id.partition_id))).await;
+            let _ = batches
+                .send(Err(format!(
+                    "partition {} at {host}:{port}: {reason}",
+                    location.partition_id.partition_id
+                )))
+                .await;
         }
     }
 
-    async fn try_read(&self, location: &PartitionLocation, batches: &mpsc::Sender<Result<RecordBatch, String>>) -> Result<(), String> {
+    async fn try_read(
+        &self,
+        location: &PartitionLocation,
+        batches: &mpsc::Sender<Result<RecordBatch, String>>,
+    ) -> Result<(), String> {
         let executor = &location.executor_meta;
         let said = |error: BallistaError| error.to_string();
         let mut client = self.connect(&executor.host, executor.port).await.map_err(said)?;
         let mut rows = client
-            .fetch_partition(&executor.id, &location.partition_id, location.file_id, location.layout(), false)
+            .fetch_partition(
+                &executor.id,
+                &location.partition_id,
+                location.file_id,
+                location.layout(),
+                false,
+            )
             .await
             .map_err(said)?;
         while let Some(batch) = rows.next().await {
@@ -124,7 +157,9 @@ pub(super) async fn deliver(
     let mut reads = stream::iter(reads).buffered(READ_AHEAD);
     while let Some(mut partition) = reads.next().await {
         while let Some(batch) = partition.recv().await {
-            let batch = batch.and_then(|batch| conform(batch, schema)).map_err(|reason| lost(reason, held.seen))?;
+            let batch = batch
+                .and_then(|batch| conform(batch, schema))
+                .map_err(|reason| lost(reason, held.seen))?;
             held.pass_on(batch, client).await?;
         }
     }
@@ -140,7 +175,11 @@ struct Held {
 }
 
 impl Held {
-    async fn pass_on(&mut self, batch: RecordBatch, client: &mpsc::Sender<Result<RecordBatch, Error>>) -> Result<(), Interrupted> {
+    async fn pass_on(
+        &mut self,
+        batch: RecordBatch,
+        client: &mpsc::Sender<Result<RecordBatch, Error>>,
+    ) -> Result<(), Interrupted> {
         if self.seen {
             return send(client, batch).await;
         }
@@ -149,7 +188,10 @@ impl Held {
         if self.bytes > self.limit { self.release(client).await } else { Ok(()) }
     }
 
-    async fn release(&mut self, client: &mpsc::Sender<Result<RecordBatch, Error>>) -> Result<(), Interrupted> {
+    async fn release(
+        &mut self,
+        client: &mpsc::Sender<Result<RecordBatch, Error>>,
+    ) -> Result<(), Interrupted> {
         self.seen = true;
         for batch in std::mem::take(&mut self.batches) {
             send(client, batch).await?;
@@ -158,12 +200,18 @@ impl Held {
     }
 }
 
-async fn send(client: &mpsc::Sender<Result<RecordBatch, Error>>, batch: RecordBatch) -> Result<(), Interrupted> {
+async fn send(
+    client: &mpsc::Sender<Result<RecordBatch, Error>>,
+    batch: RecordBatch,
+) -> Result<(), Interrupted> {
     client.send(Ok(batch)).await.map_err(|_| Interrupted::Gone)
 }
 
 fn in_order(locations: Vec<protobuf::PartitionLocation>) -> Result<Vec<PartitionLocation>, String> {
-    let read = locations.into_iter().map(TryInto::try_into).collect::<Result<Vec<PartitionLocation>, BallistaError>>();
+    let read = locations
+        .into_iter()
+        .map(TryInto::try_into)
+        .collect::<Result<Vec<PartitionLocation>, BallistaError>>();
     let mut locations = read.map_err(|error| error.to_string())?;
     locations.sort_by_key(|location| (location.partition_id.partition_id, location.file_id));
     Ok(locations)
@@ -176,5 +224,6 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let (_, columns, _) = batch.into_parts();
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|error| error.to_string())
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|error| error.to_string())
 }

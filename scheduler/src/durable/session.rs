@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use ballista_core::config::{BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, BallistaConfig};
-use ballista_core::extension::{SessionConfigExt, ballista_aggregate_functions, ballista_scalar_functions, ballista_window_functions};
+use ballista_core::config::{
+    BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, BallistaConfig,
+};
+use ballista_core::extension::{
+    SessionConfigExt, ballista_aggregate_functions, ballista_scalar_functions,
+    ballista_window_functions,
+};
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionContext;
@@ -35,7 +40,9 @@ impl Settings {
     pub(super) fn new(config: &Config) -> Result<Self, DataFusionError> {
         let mut settings = with_cluster_settings(SessionConfig::new_with_ballista())?;
         let broadcast_bytes_max = config.broadcast_max.bytes();
-        settings.options_mut().set(BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, &broadcast_bytes_max.to_string())?;
+        settings
+            .options_mut()
+            .set(BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, &broadcast_bytes_max.to_string())?;
         Ok(Self { ballista: settings.ballista_config(), broadcast_bytes_max })
     }
 
@@ -48,21 +55,29 @@ impl Settings {
 
     /// A configuration for planning, over what the session asks for.
     pub(super) fn session_config(&self, base: SessionConfig, cores: usize) -> SessionConfig {
-        let mut config = base.upgrade_for_ballista().with_target_partitions(cores.clamp(1, PARTITIONS_MAX));
+        let mut config =
+            base.upgrade_for_ballista().with_target_partitions(cores.clamp(1, PARTITIONS_MAX));
         let options = config.options_mut();
         options.extensions = Default::default();
         options.extensions.insert(self.ballista.clone());
         // Sorting both sides costs several times what hashing does. A build side that does not fit
         // into an executor's memory fails its query with a clear code.
         options.optimizer.prefer_hash_join = true;
-        options.optimizer.hash_join_single_partition_threshold = usize::try_from(self.broadcast_bytes_max).unwrap_or(usize::MAX);
-        options.optimizer.hash_join_single_partition_threshold_rows = usize::try_from(BROADCAST_ROWS_MAX).unwrap_or(usize::MAX);
+        options.optimizer.hash_join_single_partition_threshold =
+            usize::try_from(self.broadcast_bytes_max).unwrap_or(usize::MAX);
+        options.optimizer.hash_join_single_partition_threshold_rows =
+            usize::try_from(BROADCAST_ROWS_MAX).unwrap_or(usize::MAX);
         config
     }
 
     /// What a job carries to executors: DataFusion's settings as the session has them, which are
     /// typed, and of Ballista's our own alone, since those are texts that it trusts.
-    pub(super) fn job_context(&self, id: QueryId, session: &SessionContext, adaptive: bool) -> Arc<SessionContext> {
+    pub(super) fn job_context(
+        &self,
+        id: QueryId,
+        session: &SessionContext,
+        adaptive: bool,
+    ) -> Arc<SessionContext> {
         let mut config = session.copied_config();
         let options = config.options_mut();
         options.extensions = Default::default();
@@ -71,7 +86,8 @@ impl Settings {
             tracing::error!(error = %error, "Ballista has no adaptive planner");
         }
         let state = session_state(config, session.runtime_env());
-        let state = SessionStateBuilder::new_from_existing(state).with_session_id(id.to_string()).build();
+        let state =
+            SessionStateBuilder::new_from_existing(state).with_session_id(id.to_string()).build();
         Arc::new(SessionContext::new_with_state(state))
     }
 }
@@ -109,7 +125,8 @@ mod tests {
     #[test]
     fn plans_have_as_many_partitions_as_there_are_cores() {
         let settings = Settings::new(&Config::default()).unwrap();
-        let partitions = |cores| settings.session_config(SessionConfig::new(), cores).target_partitions();
+        let partitions =
+            |cores| settings.session_config(SessionConfig::new(), cores).target_partitions();
         assert_eq!([partitions(0), partitions(6), partitions(100_000)], [1, 6, PARTITIONS_MAX]);
     }
 }

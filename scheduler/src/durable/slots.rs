@@ -37,7 +37,8 @@ struct Task {
 impl Slots {
     /// An executor has joined; Ballista knows its cores.
     pub(super) fn join(&mut self, id: &str, cores: u32) {
-        self.executors.insert(id.to_string(), Executor { cores, believed: cores, tasks: HashMap::new() });
+        self.executors
+            .insert(id.to_string(), Executor { cores, believed: cores, tasks: HashMap::new() });
     }
 
     /// An executor is gone.
@@ -64,7 +65,9 @@ impl Slots {
     /// others are not there: their launch failed, or their end was lost.
     pub(super) fn compare(&mut self, id: &str, busy_jobs: &[String], asked: Instant) {
         if let Some(executor) = self.executors.get_mut(id) {
-            executor.tasks.retain(|(job, ..), task| asked < task.given + ON_ITS_WAY || busy_jobs.contains(job));
+            executor.tasks.retain(|(job, ..), task| {
+                asked < task.given + ON_ITS_WAY || busy_jobs.contains(job)
+            });
         }
     }
 

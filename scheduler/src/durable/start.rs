@@ -44,22 +44,37 @@ pub(super) fn threads(config: &Config) -> Result<Runtime, Error> {
         .thread_name("lakegate-durable")
         .enable_all()
         .build()
-        .map_err(|source| Error::Start { action: "starting the threads of the durable tier", source })
+        .map_err(|source| Error::Start {
+            action: "starting the threads of the durable tier",
+            source,
+        })
 }
 
 /// Starts everything on `threads`.
 ///
 /// # Errors
 /// The token cannot be used, or Ballista's scheduler cannot be started.
-pub(super) async fn start(config: Config, token: &Secret, listener: TcpListener, advertise: String, threads: Handle) -> Result<Arc<Core>, Error> {
+pub(super) async fn start(
+    config: Config,
+    token: &Secret,
+    listener: TcpListener,
+    advertise: String,
+    threads: Handle,
+) -> Result<Arc<Core>, Error> {
     let token = ClusterToken::new(token).map_err(|source| Error::Token { source })?;
     let settings = session::Settings::new(&config).map_err(|source| Error::Settings { source })?;
-    let listener = listener.into_std().map_err(|source| Error::Start { action: "taking the cluster port", source })?;
+    let listener = listener
+        .into_std()
+        .map_err(|source| Error::Start { action: "taking the cluster port", source })?;
     let closing = CancellationToken::new();
-    let starting = start_here(config, token, settings, listener, advertise, threads.clone(), closing);
+    let starting =
+        start_here(config, token, settings, listener, advertise, threads.clone(), closing);
     match threads.spawn(starting).await {
         Ok(core) => core,
-        Err(error) => Err(Error::Start { action: "starting the durable tier", source: std::io::Error::other(error) }),
+        Err(error) => Err(Error::Start {
+            action: "starting the durable tier",
+            source: std::io::Error::other(error),
+        }),
     }
 }
 
@@ -72,30 +87,53 @@ async fn start_here(
     threads: Handle,
     closing: CancellationToken,
 ) -> Result<Arc<Core>, Error> {
-    let listener = TcpListener::from_std(listener).map_err(|source| Error::Start { action: "taking the cluster port", source })?;
+    let listener = TcpListener::from_std(listener)
+        .map_err(|source| Error::Start { action: "taking the cluster port", source })?;
     let pulse = Pulse::new();
     let members = Members::new(Arc::clone(&pulse));
     let produced = settings.produce();
     let producer: ballista_core::ConfigProducer = Arc::new(move || produced.clone());
     let builder = Arc::new(ballista_core::utils::default_session_builder);
     let scheduler_id = Uuid::now_v7().to_string();
-    let jobs = Jobs::new(InMemoryJobState::new(scheduler_id.clone(), builder, Arc::clone(&producer)));
+    let jobs =
+        Jobs::new(InMemoryJobState::new(scheduler_id.clone(), builder, Arc::clone(&producer)));
     let cluster = BallistaCluster::new(members.clone(), jobs.clone());
     let ballista = Arc::new(scheduler_config(&config, scheduler_id, &token, producer));
-    let mut scheduler: Scheduler =
-        SchedulerServer::new(advertise, cluster, plan_codec(), ballista, Arc::new(NoopMetricsCollector::default()));
+    let mut scheduler: Scheduler = SchedulerServer::new(
+        advertise,
+        cluster,
+        plan_codec(),
+        ballista,
+        Arc::new(NoopMetricsCollector::default()),
+    );
     // Before the first clone, which would otherwise lack the event loop.
     scheduler.init().await.map_err(|source| Error::Ballista { source })?;
 
-    let gate = Gate { scheduler: scheduler.clone(), members: Arc::clone(&members), token: token.clone() };
+    let gate =
+        Gate { scheduler: scheduler.clone(), members: Arc::clone(&members), token: token.clone() };
     threads.spawn(port::serve(listener, gate, Arc::clone(&jobs), token.clone(), closing.clone()));
     threads.spawn(liveness::watch(Arc::clone(&members), token.clone()));
     threads.spawn(pulse::ask(scheduler.clone(), Arc::clone(&pulse)));
     let clients = Arc::new(ResultClients::new(&token));
-    Ok(Arc::new(Core { config, scheduler, members, jobs, pulse, clients, settings, threads, closing }))
+    Ok(Arc::new(Core {
+        config,
+        scheduler,
+        members,
+        jobs,
+        pulse,
+        clients,
+        settings,
+        threads,
+        closing,
+    }))
 }
 
-fn scheduler_config(config: &Config, scheduler_id: String, token: &ClusterToken, producer: ballista_core::ConfigProducer) -> SchedulerConfig {
+fn scheduler_config(
+    config: &Config,
+    scheduler_id: String,
+    token: &ClusterToken,
+    producer: ballista_core::ConfigProducer,
+) -> SchedulerConfig {
     let message_bytes = u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX);
     SchedulerConfig {
         scheduler_id,

@@ -100,7 +100,10 @@ mod tests {
         let begun = Instant::now();
         let mut watchdog = watchdog(begun);
         for round in 0..10 {
-            assert_eq!(watchdog.judge(Sight { stages: round, ..IDLE }, seconds(begun, round * 100)), Verdict::Moves);
+            assert_eq!(
+                watchdog.judge(Sight { stages: round, ..IDLE }, seconds(begun, round * 100)),
+                Verdict::Moves
+            );
         }
     }
 
@@ -117,8 +120,14 @@ mod tests {
     fn a_replacement_in_time_saves_the_job() {
         let begun = Instant::now();
         let mut watchdog = watchdog(begun);
-        assert_eq!(watchdog.judge(Sight { has_executors: false, ..IDLE }, seconds(begun, 50)), Verdict::Moves);
+        assert_eq!(
+            watchdog.judge(Sight { has_executors: false, ..IDLE }, seconds(begun, 50)),
+            Verdict::Moves
+        );
         assert_eq!(watchdog.judge(IDLE, seconds(begun, 55)), Verdict::Moves);
-        assert_eq!(watchdog.judge(Sight { has_executors: false, ..IDLE }, seconds(begun, 100)), Verdict::Moves);
+        assert_eq!(
+            watchdog.judge(Sight { has_executors: false, ..IDLE }, seconds(begun, 100)),
+            Verdict::Moves
+        );
     }
 }

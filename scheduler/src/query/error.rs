@@ -5,6 +5,7 @@ use std::time::Duration;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode};
+use lakegate_engine::distributable::NotDistributable;
 use lakegate_engine::{failure, statement};
 
 use crate::durable;
@@ -47,6 +48,9 @@ pub enum Error {
     /// A result value that its announced type cannot hold.
     #[error("the result does not fit its schema")]
     Result(#[source] ArrowError),
+    /// The session insists on executors and they would give other rows than one process.
+    #[error("executors cannot run the statement")]
+    NotDistributable(#[from] NotDistributable),
     /// The durable tier refused or failed.
     #[error(transparent)]
     Durable(#[from] durable::Error),
@@ -106,6 +110,7 @@ impl Coded for Error {
             },
             Error::Running(error) => failure::code_of(error),
             Error::Result(_) => ErrorCode::DataError,
+            Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
             Error::NoExecutors => ErrorCode::NoExecutors,
@@ -122,6 +127,7 @@ impl Coded for Error {
             Error::Statement(error) => error.hint(),
             Error::Catalog(error) => error.hint(),
             Error::Lake(error) => error.hint(),
+            Error::NotDistributable(error) => error.hint(),
             Error::Durable(error) => error.hint(),
             Error::Planning(_) | Error::Running(_) => failure::hint_for(self.code()).map(str::to_string),
             Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),

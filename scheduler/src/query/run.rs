@@ -13,6 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_engine::distributable;
 use lakegate_engine::estimate::Estimate;
 use lakegate_engine::schema::{canonical, conform};
 use lakegate_engine::session;
@@ -25,7 +26,7 @@ use super::result::Batches;
 use super::route::{Fleet, Route, Tier, route};
 use super::service::QueryService;
 use super::statement::{Planned, Scope};
-use super::{Error, Settings};
+use super::{Error, Settings, TierChoice};
 use crate::durable::{Durable, DurableQuery};
 
 /// A plan that is ready to run on its tier.
@@ -111,9 +112,18 @@ impl QueryService {
         let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
+        let local = Physical { route, state: Arc::new(state), logical, plan };
         match &self.durable {
-            Some(durable) if route.tier == Tier::Durable => self.durable_plan(durable, &planned, route).await,
-            _ => Ok(Physical { route, state: Arc::new(state), logical, plan }),
+            Some(durable) if local.route.tier == Tier::Durable => {
+                match self.durable_plan(durable, &planned, local.route.clone()).await {
+                    Err(Error::NotDistributable(obstacle)) if choice == TierChoice::Auto => {
+                        let reason = format!("executors cannot run it, because {obstacle}");
+                        Ok(Physical { route: Route { tier: Tier::Local, reason }, ..local })
+                    }
+                    physical => physical,
+                }
+            }
+            _ => Ok(local),
         }
     }
 
@@ -142,9 +152,11 @@ impl QueryService {
         let snapshot = self.catalog.snapshot().await?;
         let resolver = Resolver { snapshot, strings: StringLayout::Plain };
         let (mut state, plan) = resolver.plan(state, planned.parsed.clone()).await?;
+        distributable::check_subqueries(&plan)?;
         state.mark_start_execution();
         let logical = state.optimize(&plan).map_err(Error::Planning)?;
         let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
+        distributable::check(&plan)?;
         Ok(Physical { route, state: Arc::new(state), logical, plan })
     }
 

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use ballista_core::registry::BallistaFunctionRegistry;
-use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use ballista_core::serde::{
+    BallistaCodec, BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec,
+};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 
 /// Ballista's codec over the plan messages that Lakegate sends.

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     CreateView, Expr, ObjectName, ObjectType, Reset, SchemaName, Set, Statement as Sql, UnaryOperator, Use, Value,
 };
 
+use super::multisets::refuse_counted_set_operations;
 use super::names::{key_of, reference_of, text_of};
 use super::{Command, DropKind, Error, Statement, show};
 
@@ -27,7 +28,10 @@ pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Stateme
 
 fn classify_sql(sql: Sql, fold: bool) -> Result<Statement, Error> {
     match sql {
-        Sql::Query(_) => Ok(Statement::Query(Box::new(ParsedStatement::Statement(Box::new(sql))))),
+        Sql::Query(_) => {
+            refuse_counted_set_operations(&sql)?;
+            Ok(Statement::Query(Box::new(ParsedStatement::Statement(Box::new(sql)))))
+        }
         Sql::ExplainTable { table_name, .. } => reference_of(&table_name, fold).map(Statement::Describe),
         Sql::CreateSchema { schema_name, if_not_exists, .. } => {
             let name = schema_reference(&schema_name, fold)?;

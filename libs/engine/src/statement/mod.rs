@@ -1,6 +1,7 @@
 //! From SQL text to a statement that Lakegate knows.
 
 mod classify;
+mod multisets;
 mod names;
 mod show;
 
@@ -9,6 +10,7 @@ use datafusion::error::DataFusionError;
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
 use lakegate_common::{Coded, ErrorCode};
 
 /// Longest statement text that is read, in bytes.
@@ -101,7 +103,10 @@ pub enum DropKind {
 pub enum Error {
     /// The parser refused the text.
     #[error("the statement does not parse")]
-    Syntax(#[source] DataFusionError),
+    Syntax(#[source] ParserError),
+    /// A part of the statement that is Lakegate's own was refused.
+    #[error("the statement cannot be read")]
+    Refused(#[source] DataFusionError),
     /// No statement in the text.
     #[error("the text holds no statement")]
     Empty,
@@ -141,14 +146,25 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The parser's own error, out of what DataFusion wraps it in.
+    fn of_parser(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::SQL(source, _) => Self::Syntax(*source),
+            DataFusionError::Diagnostic(_, inner) => Self::of_parser(*inner),
+            other => Self::Refused(other),
+        }
+    }
+}
+
 impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
-            Error::Syntax(source) => match crate::failure::code_of(source) {
+            Error::Refused(source) => match crate::failure::code_of(source) {
                 ErrorCode::Unsupported => ErrorCode::Unsupported,
                 _ => ErrorCode::SyntaxError,
             },
-            Error::Empty => ErrorCode::SyntaxError,
+            Error::Syntax(_) | Error::Empty => ErrorCode::SyntaxError,
             Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
             Error::TooLong { .. } => ErrorCode::LimitExceeded,
             Error::InvalidName { .. } => ErrorCode::InvalidStatement,
@@ -177,7 +193,7 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
         .with_recursion_limit(NESTING_MAX)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(Error::Syntax)?;
+        .map_err(Error::of_parser)?;
     match (statements.pop_front(), statements.len()) {
         (None, _) => Err(Error::Empty),
         (Some(statement), 0) => classify::classify(statement, fold_identifiers),

@@ -43,7 +43,7 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
 }
 
 fn parsed(text: &str) -> Result<Statement, Error> {
-    let mut statements = DFParser::parse_sql(text).map_err(Error::Syntax)?;
+    let mut statements = DFParser::parse_sql(text).map_err(Error::of_parser)?;
     match statements.pop_front() {
         Some(statement @ ParsedStatement::Statement(_)) => Ok(Statement::Query(Box::new(statement))),
         _ => Err(Error::Empty),

@@ -77,3 +77,17 @@ fn explain_keeps_its_options() {
     let Statement::Explain { options, statement } = read("EXPLAIN ANALYZE VERBOSE SELECT 1") else { panic!("no explain") };
     assert!(options.analyze && options.verbose && matches!(*statement, Statement::Query(_)));
 }
+
+#[test]
+fn set_operations_that_count_copies_are_refused_wherever_they_stand() {
+    for sql in [
+        "select 1 intersect all select 1",
+        "select * from (select 1 except all select 2) t",
+        "select 1 union all (select 1 intersect all select 1)",
+    ] {
+        assert_eq!(code_of(sql), ErrorCode::Unsupported, "{sql}");
+    }
+    for sql in ["select 1 intersect select 1", "select 1 except select 2", "select 1 union all select 1"] {
+        assert!(matches!(read(sql), Statement::Query(_)), "{sql}");
+    }
+}

@@ -1,6 +1,7 @@
 //! From the names in a statement to tables at one catalog snapshot.
 
 mod declared;
+mod information_schema;
 mod resolve;
 mod scope;
 

@@ -11,7 +11,7 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::common::{ResolvedTableReference, TableReference};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lakegate_catalog::Snapshot;
+use lakegate_catalog::{INFORMATION_SCHEMA, Snapshot};
 use lakegate_engine::statement::{self, Statement};
 use lakegate_lake::{StringLayout, table_provider};
 
@@ -20,8 +20,6 @@ use crate::query::Error;
 
 /// Most views that stand on one another.
 const VIEW_DEPTH_MAX: usize = 16;
-/// The schema whose tables are answered from the catalog itself.
-const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Turns statements into logical plans over one catalog snapshot.
 pub(in crate::query) struct Resolver {

@@ -10,10 +10,11 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::common::ResolvedTableReference;
-use lakegate_catalog::{Dataset, DatasetKind, Snapshot};
+use lakegate_catalog::{Dataset, DatasetKind, INFORMATION_SCHEMA, Snapshot};
 use lakegate_engine::schema;
 
 use super::declared::columns;
+use super::information_schema::InformationSchema;
 
 /// The catalog as one statement sees it.
 #[derive(Clone)]
@@ -64,6 +65,9 @@ impl CatalogProvider for ProjectScope {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == INFORMATION_SCHEMA {
+            return Some(Arc::new(InformationSchema::new(Arc::new(self.scope.clone()))));
+        }
         self.scope.snapshot.schemas(&self.project).find(|schema| schema.name == name)?;
         Some(Arc::new(SchemaScope { scope: self.scope.clone(), project: self.project.clone(), schema: name.to_string() }))
     }
@@ -114,20 +118,20 @@ impl SchemaProvider for SchemaScope {
     }
 }
 
-/// A dataset's columns and definition, without its rows.
+/// A dataset's columns, and a view's definition, without its rows.
 #[derive(Debug)]
 struct Described {
     schema: SchemaRef,
     kind: TableType,
-    definition: String,
+    definition: Option<String>,
 }
 
 impl Described {
     fn of(dataset: &Dataset) -> std::result::Result<Self, crate::query::Error> {
         let schema = schema::canonical(columns(dataset)?.as_ref());
         let (kind, definition) = match &dataset.kind {
-            DatasetKind::Table(table) => (TableType::Base, table.definition.clone()),
-            DatasetKind::View(view) => (TableType::View, view.sql.clone()),
+            DatasetKind::Table(_) => (TableType::Base, None),
+            DatasetKind::View(view) => (TableType::View, Some(view.sql.clone())),
         };
         Ok(Self { schema, kind, definition })
     }
@@ -144,7 +148,7 @@ impl TableProvider for Described {
     }
 
     fn get_table_definition(&self) -> Option<&str> {
-        Some(&self.definition)
+        self.definition.as_deref()
     }
 
     async fn scan(

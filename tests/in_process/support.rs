@@ -53,10 +53,17 @@ impl Executor {
             drain_grace: Duration::from_secs(5),
             file_age_max: Duration::from_secs(3600),
         };
-        let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let (joined, has_joined) = tokio::sync::oneshot::channel();
         threads.spawn(async move {
-            let mut node = Node::start(config, &ClusterToken::new(&Secret::from_text(TOKEN)).unwrap()).await.unwrap();
+            let mut node =
+                Node::start(config, &ClusterToken::new(&Secret::from_text(TOKEN)).unwrap())
+                    .await
+                    .unwrap();
             joined.send(()).unwrap();
             node.failed().await
         });
@@ -88,7 +95,10 @@ impl Fleet {
     pub(crate) async fn start(count: usize, config: durable::Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let cluster_address = listener.local_addr().unwrap().to_string();
-        let durable = Durable::start(config, Secret::from_text(TOKEN), listener, cluster_address.clone()).await.unwrap();
+        let durable =
+            Durable::start(config, Secret::from_text(TOKEN), listener, cluster_address.clone())
+                .await
+                .unwrap();
         let data = tempfile::tempdir().unwrap();
         write_tables(data.path()).await;
         let mut fleet = Self { durable, cluster_address, executors: Vec::new(), data };
@@ -105,7 +115,9 @@ impl Fleet {
     /// A session in which plans for the executors are made.
     pub(crate) async fn session(&self) -> Arc<SessionContext> {
         let config = self.durable.session_config(SessionConfig::new());
-        let session = SessionContext::new_with_state(self.durable.session_state(config, Arc::new(RuntimeEnv::default())));
+        let session = SessionContext::new_with_state(
+            self.durable.session_state(config, Arc::new(RuntimeEnv::default())),
+        );
         register(&session, self.data.path()).await;
         Arc::new(session)
     }
@@ -131,13 +143,18 @@ impl Fleet {
 
     /// Executors that take tasks.
     pub(crate) fn active(&self) -> usize {
-        self.durable.executors().iter().filter(|executor| executor.state == ExecutorState::Active).count()
+        self.durable
+            .executors()
+            .iter()
+            .filter(|executor| executor.state == ExecutorState::Active)
+            .count()
     }
 }
 
 /// Reads a query to its end.
 pub(crate) async fn read(query: DurableQuery) -> Result<String, durable::Error> {
-    let batches: Vec<RecordBatch> = tokio::time::timeout(DEADLINE, query.batches.try_collect()).await.expect("a query ends")?;
+    let batches: Vec<RecordBatch> =
+        tokio::time::timeout(DEADLINE, query.batches.try_collect()).await.expect("a query ends")?;
     Ok(table(&batches))
 }
 
@@ -163,20 +180,28 @@ pub(crate) async fn until_a_stage_is_done(query: &DurableQuery) {
 async fn register(session: &SessionContext, folder: &Path) {
     for name in ["numbers", "names"] {
         let path = folder.join(name);
-        session.register_parquet(name, path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+        session
+            .register_parquet(name, path.to_str().unwrap(), ParquetReadOptions::default())
+            .await
+            .unwrap();
     }
 }
 
 async fn write_tables(folder: &Path) {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(4));
     let tables = [
-        ("numbers", "SELECT value AS n, value % 1000 AS k, value % 7 AS name_id FROM generate_series(1, 200000)"),
+        (
+            "numbers",
+            "SELECT value AS n, value % 1000 AS k, value % 7 AS name_id FROM generate_series(1, 200000)",
+        ),
         ("names", "SELECT value AS id, 'name ' || value AS name FROM generate_series(0, 6)"),
     ];
     for (name, sql) in tables {
         let rows = session.sql(sql).await.unwrap();
         let path = folder.join(name);
-        rows.write_parquet(&format!("{}/", path.display()), DataFrameWriteOptions::new(), None).await.unwrap();
+        rows.write_parquet(&format!("{}/", path.display()), DataFrameWriteOptions::new(), None)
+            .await
+            .unwrap();
     }
 }
 

@@ -30,7 +30,11 @@ async fn a_lost_stage_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn adaptive_planning_does_not_survive_a_lost_stage() {
-    let config = durable::Config { stuck_after: std::time::Duration::from_secs(5), reruns_max: 0, ..durable::Config::default() };
+    let config = durable::Config {
+        stuck_after: std::time::Duration::from_secs(5),
+        reruns_max: 0,
+        ..durable::Config::default()
+    };
     let mut fleet = Fleet::start(2, config).await;
     let session = fleet.session().await;
     let plan = session.sql(SLOW).await.unwrap().into_optimized_plan().unwrap();
@@ -50,7 +54,11 @@ async fn results_that_are_lost_before_they_are_read_are_made_again() {
         let query = fleet.query(sql).await;
         let mut progress = query.progress.clone();
         // The last stage ends when all have; its files are the results.
-        let _ = progress.wait_for(|stages| !stages.is_empty() && stages.iter().all(|stage| stage.tasks_done == stage.tasks)).await;
+        let _ = progress
+            .wait_for(|stages| {
+                !stages.is_empty() && stages.iter().all(|stage| stage.tasks_done == stage.tasks)
+            })
+            .await;
         let index = round % fleet.executors.len();
         fleet.executors[index].kill();
         assert_eq!(read(query).await.unwrap(), fleet.expected(sql).await);
@@ -72,7 +80,10 @@ async fn a_replacement_goes_on_where_everybody_was_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_without_executors_fails_after_the_grace() {
-    let config = durable::Config { executors_grace: std::time::Duration::from_secs(2), ..durable::Config::default() };
+    let config = durable::Config {
+        executors_grace: std::time::Duration::from_secs(2),
+        ..durable::Config::default()
+    };
     let mut fleet = Fleet::start(2, config).await;
     let query = fleet.query(SLOW).await;
     until_a_stage_is_done(&query).await;
