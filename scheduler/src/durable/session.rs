@@ -16,6 +16,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use lakegate_engine::channel::with_cluster_settings;
+use lakegate_engine::constant_rows::ConstantRowsInMemory;
 use lakegate_engine::cooperative_fan_out::CooperativeFanOut;
 
 use super::Config;
@@ -100,6 +101,7 @@ pub(super) fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> 
         .with_runtime_env(runtime)
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
+        .with_physical_optimizer_rule(Arc::new(ConstantRowsInMemory))
         .with_scalar_functions(ballista_scalar_functions())
         .with_aggregate_functions(ballista_aggregate_functions())
         .with_window_functions(ballista_window_functions())
@@ -119,7 +121,7 @@ mod tests {
         let session = SessionContext::new_with_config(config);
         let job = settings.job_context(QueryId::new(), &session, false).copied_config();
         assert_eq!(job.ballista_config().max_partitions_per_task(), 0);
-        assert_eq!(job.options().execution.batch_size, 1024);
+        assert_eq!(job.batch_size(), 1024);
     }
 
     #[test]
