@@ -15,35 +15,115 @@ use crate::{durable, frontend, query, session};
 /// Every setting of the server.
 pub const KEYS: &[KnownKey] = &[
     KnownKey::new("data_dir", "./lakegate-data", "Folder of catalog, keys and scratch space."),
-    KnownKey::new("listen", "127.0.0.1:8815", "Address for clients: Flight SQL and HTTP. Port 0 picks a free one."),
-    KnownKey::optional("cluster_listen", "Address for executors. The cluster port is open only when this is given."),
-    KnownKey::optional("advertise_host", "Host name or address by which executors reach the cluster port; that of `cluster_listen` when not given."),
-    KnownKey::new("allow_insecure_public_listen", "false", "Whether `listen` may be an address that other machines reach although nothing is encrypted."),
-    KnownKey::new("shutdown_grace", "30s", "How long running queries may go on after the signal to stop."),
-    KnownKey::optional("local.cores", "Threads of queries that run in the server; all cores when not given."),
-    KnownKey::optional("local.memory_limit", "Memory that queries in the server share before they spill; half of the machine's when not given."),
-    KnownKey::new("local.spill_limit", "100GiB", "Disk space in the data folder for what those queries spill."),
+    KnownKey::new(
+        "listen",
+        "127.0.0.1:8815",
+        "Address for clients: Flight SQL and HTTP. Port 0 picks a free one.",
+    ),
+    KnownKey::optional(
+        "cluster_listen",
+        "Address for executors. The cluster port is open only when this is given.",
+    ),
+    KnownKey::optional(
+        "advertise_host",
+        "Host name or address by which executors reach the cluster port; that of `cluster_listen` when not given.",
+    ),
+    KnownKey::new(
+        "allow_insecure_public_listen",
+        "false",
+        "Whether `listen` may be an address that other machines reach although nothing is encrypted.",
+    ),
+    KnownKey::new(
+        "shutdown_grace",
+        "30s",
+        "How long running queries may go on after the signal to stop.",
+    ),
+    KnownKey::optional(
+        "local.cores",
+        "Threads of queries that run in the server; all cores when not given.",
+    ),
+    KnownKey::optional(
+        "local.memory_limit",
+        "Memory that queries in the server share before they spill; half of the machine's when not given.",
+    ),
+    KnownKey::new(
+        "local.spill_limit",
+        "100GiB",
+        "Disk space in the data folder for what those queries spill.",
+    ),
     KnownKey::new("local.metadata_cache", "128MiB", "Memory for the footers of Parquet files."),
-    KnownKey::new("local.bytes_max", "64MiB", "Queries that scan up to this much run in the server although there are executors."),
-    KnownKey::new("durable.threads", "4", "Threads that look after queries on executors; at least four."),
-    KnownKey::new("durable.reruns_max", "3", "How often such a query may be run anew when executors take its results with them."),
-    KnownKey::new("durable.stuck_after", "120s", "How long such a query may stand still, though executors are there, before it fails."),
-    KnownKey::new("durable.executors_grace", "60s", "How long such a query waits for an executor when none is left."),
-    KnownKey::new("durable.hold_back", "16MiB", "Results that are held back, so that the query can be run again unseen when an executor is lost."),
-    KnownKey::new("durable.broadcast_max", "64MiB", "Build sides of joins up to this size are sent to every task."),
+    KnownKey::new(
+        "local.bytes_max",
+        "64MiB",
+        "Queries that scan up to this much run in the server although there are executors.",
+    ),
+    KnownKey::new(
+        "durable.threads",
+        "4",
+        "Threads that look after queries on executors; at least four.",
+    ),
+    KnownKey::new(
+        "durable.reruns_max",
+        "3",
+        "How often such a query may be run anew when executors take its results with them.",
+    ),
+    KnownKey::new(
+        "durable.stuck_after",
+        "120s",
+        "How long such a query may stand still, though executors are there, before it fails.",
+    ),
+    KnownKey::new(
+        "durable.executors_grace",
+        "60s",
+        "How long such a query waits for an executor when none is left.",
+    ),
+    KnownKey::new(
+        "durable.hold_back",
+        "16MiB",
+        "Results that are held back, so that the query can be run again unseen when an executor is lost.",
+    ),
+    KnownKey::new(
+        "durable.broadcast_max",
+        "64MiB",
+        "Build sides of joins up to this size are sent to every task.",
+    ),
     KnownKey::new("queries.running", "64", "Queries that run at one time."),
     KnownKey::new("queries.waiting", "512", "Queries that wait for their turn; more are refused."),
     KnownKey::new("queries.wait", "60s", "How long a query waits for its turn."),
-    KnownKey::new("queries.timeout", "0", "Time limit of a query whose session sets none; 0 for none."),
+    KnownKey::new(
+        "queries.timeout",
+        "0",
+        "Time limit of a query whose session sets none; 0 for none.",
+    ),
     KnownKey::new("limits.connections", "1024", "Connections of clients at one time."),
-    KnownKey::new("limits.message_bytes", "64MiB", "Size of the largest message that a client may send."),
-    KnownKey::new("limits.result_message_bytes", "4MiB", "Size of the messages that carry rows, nearly. Clients refuse messages over 16 MiB."),
+    KnownKey::new(
+        "limits.message_bytes",
+        "64MiB",
+        "Size of the largest message that a client may send.",
+    ),
+    KnownKey::new(
+        "limits.result_message_bytes",
+        "4MiB",
+        "Size of the messages that carry rows, nearly. Clients refuse messages over 16 MiB.",
+    ),
     KnownKey::new("limits.request_time", "30s", "How long a client may take to send a request."),
-    KnownKey::new("limits.ticket_lifetime", "1h", "How long the rows of a statement can be fetched after it was announced."),
+    KnownKey::new(
+        "limits.ticket_lifetime",
+        "1h",
+        "How long the rows of a statement can be fetched after it was announced.",
+    ),
     KnownKey::new("limits.sessions", "10000", "Sessions at one time."),
     KnownKey::new("limits.session_idle", "8h", "How long a session lives without being used."),
-    KnownKey::new("limits.prepared_statements_per_session", "256", "Prepared statements that a session keeps; the least recently used goes first."),
-    KnownKey::new("limits.tickets_per_session", "256", "Announced statements that a session keeps; the least recently used goes first."),
+    KnownKey::new(
+        "limits.prepared_statements_per_session",
+        "256",
+        "Prepared statements that a session keeps; the least recently used goes first.",
+    ),
+    KnownKey::new(
+        "limits.tickets_per_session",
+        "256",
+        "Announced statements that a session keeps; the least recently used goes first.",
+    ),
 ];
 
 /// Variables of the executor and the shell, which may stand in the same environment.
@@ -137,7 +217,11 @@ impl Config {
     /// # Errors
     /// Every fault of every layer.
     pub fn load(file: Option<&Path>, flags: BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        Loader::new(KEYS).file(file).environment(OTHER_VARIABLES).flags(flags).load_checked(Self::faults)
+        Loader::new(KEYS)
+            .file(file)
+            .environment(OTHER_VARIABLES)
+            .flags(flags)
+            .load_checked(Self::faults)
     }
 
     fn faults(&self) -> Vec<(&'static str, String)> {
@@ -160,7 +244,10 @@ impl Config {
             faults.push(("cluster_listen", reason));
         }
         if self.limits.result_message_bytes > RESULT_MESSAGE_MAX {
-            faults.push(("limits.result_message_bytes", format!("is more than {RESULT_MESSAGE_MAX}")));
+            faults.push((
+                "limits.result_message_bytes",
+                format!("is more than {RESULT_MESSAGE_MAX}"),
+            ));
         }
         faults
     }
@@ -278,8 +365,9 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let error = load(&[("listen", "nowhere"), ("cluster_listen", "x:y"), ("limits.sessions", "0")])
-            .unwrap_err();
+        let error =
+            load(&[("listen", "nowhere"), ("cluster_listen", "x:y"), ("limits.sessions", "0")])
+                .unwrap_err();
         assert_eq!(error.faults.len(), 3, "{error}");
     }
 }

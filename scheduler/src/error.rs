@@ -101,9 +101,10 @@ impl Coded for Error {
             Self::DataFolderInUse { .. } => {
                 Some("stop the other server, or choose another folder with --data-dir".to_string())
             }
-            Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-                Some("another process listens there; choose another port, or port 0 for a free one".to_string())
-            }
+            Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
+                "another process listens there; choose another port, or port 0 for a free one"
+                    .to_string(),
+            ),
             Self::Config(error) => error.hint(),
             Self::Telemetry(error) => error.hint(),
             Self::Secret(error) => error.hint(),

@@ -95,15 +95,16 @@ async fn start(config: &Config) -> Result<Running, Error> {
             Some(host) => format!("{host}:{}", address.port()),
             None => address.to_string(),
         };
-        let started =
-            Durable::start(config.durable(), cluster_token, listener, advertised).await?;
+        let started = Durable::start(config.durable(), cluster_token, listener, advertised).await?;
         cluster_address = Some(address);
         durable = Some(started);
     }
     let query =
-        QueryService::new(config.query(), catalog.clone(), durable.clone(), &folder.scratch()).await?;
+        QueryService::new(config.query(), catalog.clone(), durable.clone(), &folder.scratch())
+            .await?;
     let sessions = Arc::new(SessionStore::new(config.sessions()));
-    let authenticator = Authenticator::new(catalog.clone(), Arc::clone(&signer), Arc::clone(&sessions))?;
+    let authenticator =
+        Authenticator::new(catalog.clone(), Arc::clone(&signer), Arc::clone(&sessions))?;
     let limits = config.frontend();
     let services = Arc::new(Services::new(query, durable, authenticator, sessions, signer, limits));
 
@@ -121,7 +122,8 @@ async fn start(config: &Config) -> Result<Running, Error> {
 
 fn spawn_tasks(supervisor: &Supervisor, services: &Arc<Services>, listener: TcpListener) {
     let server = Server::new(Arc::clone(services), listener);
-    supervisor.spawn("client port", Stage::Front, OnFailure::StopProcess, |stop| server.serve(stop));
+    supervisor
+        .spawn("client port", Stage::Front, OnFailure::StopProcess, |stop| server.serve(stop));
     let sessions = Arc::clone(&services.sessions);
     supervisor.spawn("session reaper", Stage::Upkeep, OnFailure::Log, |stop| {
         every(REAP_INTERVAL, stop, move || sessions.reap())
@@ -135,7 +137,11 @@ fn spawn_tasks(supervisor: &Supervisor, services: &Arc<Services>, listener: TcpL
     });
 }
 
-async fn every(period: Duration, stop: CancellationToken, act: impl Fn()) -> Result<(), Infallible> {
+async fn every(
+    period: Duration,
+    stop: CancellationToken,
+    act: impl Fn(),
+) -> Result<(), Infallible> {
     let mut ticks = interval(period);
     loop {
         tokio::select! {
@@ -152,7 +158,10 @@ impl Running {
         self.services.set_ready(false);
         let query = &self.services.query;
         if timeout(grace, query.drain()).await.is_err() {
-            tracing::warn!(running = query.registry().running(), "queries are cancelled: the grace is over");
+            tracing::warn!(
+                running = query.registry().running(),
+                "queries are cancelled: the grace is over"
+            );
             query.cancel_all();
             if timeout(CANCEL_TIME, query.drain()).await.is_err() {
                 tracing::warn!(running = query.registry().running(), "queries did not end");
@@ -205,5 +214,7 @@ async fn create_admin(catalog: &Catalog) -> Result<(), Error> {
 /// Scripts read these lines, so each goes out at once.
 fn print_line(line: &str) -> Result<(), Error> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{line}").and_then(|()| output.flush()).map_err(|source| Error::Output { source })
+    writeln!(output, "{line}")
+        .and_then(|()| output.flush())
+        .map_err(|source| Error::Output { source })
 }

@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_client_that_goes_away_frees_a_distributed_query,
         a_query_cancelled_over_http_ends_at_once_on_both_tiers,
         a_query_cancelled_while_it_is_planned_leaves_nothing,
+        a_cancelled_join_that_fans_out_leaves_its_threads_to_others,
         many_clients_that_go_away_leave_nothing,
         cancelling_what_is_not_there_is_told,
     ]
@@ -121,6 +122,28 @@ fn a_query_cancelled_while_it_is_planned_leaves_nothing() {
     let mut sql = workload::connect_with_tier(&cluster.server, "durable");
     assert_eq!(sql.run("SELECT count(*) FROM flights"), [["3000000"]]);
     cluster.server.assert_unharmed();
+}
+
+/// One batch of the probe side makes millions of rows that the filter drops: nothing is polled below
+/// the join for minutes.
+const FANNED_OUT: &str =
+    "SELECT count(*) FROM flights a JOIN flights b ON a.origin = b.origin AND a.delay > b.delay";
+
+fn a_cancelled_join_that_fans_out_leaves_its_threads_to_others() {
+    let mut server = Server::start();
+    workload::create_flights(&server);
+    let told = server.queries();
+    let task = workload::connect_with_tier(&server, "local").spawn_abandoned(FANNED_OUT);
+    let id = told.wait_for_new(&[], DEADLINE);
+    told.wait_for_state(&id, &["running"], DEADLINE);
+    let answer = told.cancel(&id);
+    assert!((200..300).contains(&answer.status), "{answer:?}");
+    told.wait_for_state(&id, &["cancelled"], DEADLINE);
+    let since = Instant::now();
+    assert_eq!(server.connect().run("SELECT count(*) FROM flights"), [["3000000"]]);
+    assert!(since.elapsed() < Duration::from_secs(5), "others waited {:?}", since.elapsed());
+    task.abort();
+    server.assert_unharmed();
 }
 
 fn many_clients_that_go_away_leave_nothing() {

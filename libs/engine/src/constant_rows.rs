@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use datafusion::common::Result;
+use arrow::datatypes::FieldRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -21,7 +22,11 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 pub struct ConstantRowsInMemory;
 
 impl PhysicalOptimizerRule for ConstantRowsInMemory {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let replaced = plan.transform_up(|node| {
             let rows = match (node.is::<PlaceholderRowExec>(), node.is::<EmptyExec>()) {
                 (true, _) => vec![one_row(&node)?],
@@ -44,10 +49,14 @@ impl PhysicalOptimizerRule for ConstantRowsInMemory {
     }
 }
 
-/// The one row of nulls that a placeholder stands for.
+/// The one row that a placeholder stands for. Nobody reads its values; they only have to fit.
 fn one_row(placeholder: &Arc<dyn ExecutionPlan>) -> Result<RecordBatch> {
     let schema = placeholder.schema();
-    let columns: Vec<ArrayRef> = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+    let value = |field: &FieldRef| match field.is_nullable() {
+        true => Ok(new_null_array(field.data_type(), 1)),
+        false => ScalarValue::new_default(field.data_type())?.to_array_of_size(1),
+    };
+    let columns = schema.fields().iter().map(value).collect::<Result<Vec<ArrayRef>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
 }
@@ -62,10 +71,13 @@ mod tests {
     #[tokio::test]
     async fn constant_rows_stay_the_same_rows() {
         let session = SessionContext::new();
-        for (sql, rows) in [("SELECT 1 AS a UNION ALL SELECT NULL", 2), ("SELECT 1 AS a WHERE false", 0)] {
+        for (sql, rows) in
+            [("SELECT 1 AS a UNION ALL SELECT NULL", 2), ("SELECT 1 AS a WHERE false", 0)]
+        {
             let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
             let plan = ConstantRowsInMemory.optimize(plan, &ConfigOptions::new()).unwrap();
-            let leaves = plan.exists(|node| Ok(node.is::<PlaceholderRowExec>() || node.is::<EmptyExec>()));
+            let leaves =
+                plan.exists(|node| Ok(node.is::<PlaceholderRowExec>() || node.is::<EmptyExec>()));
             assert!(!leaves.unwrap());
             let batches = collect(plan, session.task_ctx()).await.unwrap();
             assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows, "{sql}");

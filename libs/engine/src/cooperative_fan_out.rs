@@ -14,18 +14,30 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
 /// Operators whose output may be far larger than their input.
-const FANS_OUT: [&str; 6] =
-    ["HashJoinExec", "NestedLoopJoinExec", "CrossJoinExec", "SortMergeJoinExec", "PiecewiseMergeJoinExec", "UnnestExec"];
+const FANS_OUT: [&str; 6] = [
+    "HashJoinExec",
+    "NestedLoopJoinExec",
+    "CrossJoinExec",
+    "SortMergeJoinExec",
+    "PiecewiseMergeJoinExec",
+    "UnnestExec",
+];
 
 /// Lets each of these operators yield after a bounded number of its own batches.
 #[derive(Debug)]
 pub struct CooperativeFanOut;
 
 impl PhysicalOptimizerRule for CooperativeFanOut {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let wrapped = plan.transform_up(|node| {
             if FANS_OUT.contains(&node.name()) {
-                return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>));
+                return Ok(Transformed::yes(
+                    Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>
+                ));
             }
             Ok(Transformed::no(node))
         });
@@ -54,9 +66,16 @@ mod tests {
     #[tokio::test]
     async fn a_join_yields_by_itself() {
         let scratch = tempfile::tempdir().unwrap();
-        let limits = RuntimeLimits { memory: ByteSize::mib(64), spill: ByteSize::mib(64), metadata_cache: ByteSize::mib(1) };
+        let limits = RuntimeLimits {
+            memory: ByteSize::mib(64),
+            spill: ByteSize::mib(64),
+            metadata_cache: ByteSize::mib(1),
+        };
         let config = local_config(2).with_create_default_catalog_and_schema(true);
-        let session = SessionContext::new_with_state(local_state(config, runtime(limits, scratch.path()).unwrap()));
+        let session = SessionContext::new_with_state(local_state(
+            config,
+            runtime(limits, scratch.path()).unwrap(),
+        ));
         let sql = "select count(*) from generate_series(1, 10) a(x) join generate_series(1, 10) b(y) on a.x = b.y";
         let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
         let text = displayable(plan.as_ref()).indent(false).to_string();

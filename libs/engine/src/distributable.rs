@@ -69,7 +69,9 @@ pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|part| {
-                let Expr::ScalarSubquery(subquery) = part else { return Ok(TreeNodeRecursion::Continue) };
+                let Expr::ScalarSubquery(subquery) = part else {
+                    return Ok(TreeNodeRecursion::Continue);
+                };
                 let one_row = subquery.subquery.max_rows().is_some_and(|rows| rows <= 1);
                 if one_row || !subquery.outer_ref_columns.is_empty() {
                     return Ok(TreeNodeRecursion::Continue);
@@ -81,7 +83,9 @@ pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
     });
     match (walked, unchecked) {
         (Ok(_), None) => Ok(()),
-        (_, subquery) => Err(NotDistributable::UncheckedSubquery { subquery: subquery.unwrap_or_default() }),
+        (_, subquery) => {
+            Err(NotDistributable::UncheckedSubquery { subquery: subquery.unwrap_or_default() })
+        }
     }
 }
 

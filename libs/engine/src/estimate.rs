@@ -30,9 +30,18 @@ impl Estimate {
 
     fn of_scan(scan: &FileScanConfig) -> Self {
         let files = scan.file_groups.iter().flat_map(|group| group.files());
-        let bytes: u64 = files.map(|file| file.range.as_ref().map_or(file.object_meta.size, |range| range.end.saturating_sub(range.start).unsigned_abs())).sum();
+        let bytes: u64 = files
+            .map(|file| {
+                file.range.as_ref().map_or(file.object_meta.size, |range| {
+                    range.end.saturating_sub(range.start).unsigned_abs()
+                })
+            })
+            .sum();
         let all_columns = scan.file_schema().fields().len().max(1);
-        let read_columns = scan.projected_schema().map_or(all_columns, |schema| schema.fields().len()).clamp(1, all_columns);
+        let read_columns = scan
+            .projected_schema()
+            .map_or(all_columns, |schema| schema.fields().len())
+            .clamp(1, all_columns);
         let rows = match scan.statistics().num_rows {
             Precision::Exact(rows) | Precision::Inexact(rows) => rows as u64,
             Precision::Absent => 0,

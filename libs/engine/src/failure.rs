@@ -10,7 +10,9 @@ use lakegate_common::ErrorCode;
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => code_of(inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            code_of(inner)
+        }
         DataFusionError::Shared(inner) => code_of(inner),
         DataFusionError::Collection(errors) => errors.first().map_or(ErrorCode::Internal, code_of),
         DataFusionError::SQL(..) => ErrorCode::SyntaxError,
@@ -44,8 +46,12 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
 /// An action that may help against an error of this code, where there is one.
 pub fn hint_for(code: ErrorCode) -> Option<&'static str> {
     match code {
-        ErrorCode::MemoryExhausted => Some("raise local.memory_limit, or select fewer columns or rows"),
-        ErrorCode::DiskFull => Some("free space in the scratch folder, or give it a larger one with data_dir"),
+        ErrorCode::MemoryExhausted => {
+            Some("raise local.memory_limit, or select fewer columns or rows")
+        }
+        ErrorCode::DiskFull => {
+            Some("free space in the scratch folder, or give it a larger one with data_dir")
+        }
         ErrorCode::DataError => Some("use TRY_CAST or a WHERE clause to keep such values out"),
         _ => None,
     }
@@ -55,7 +61,9 @@ fn code_of_plan(text: &str) -> ErrorCode {
     let lower = text.to_lowercase();
     if lower.contains("no function matches") || lower.contains("invalid function") {
         ErrorCode::FunctionNotFound
-    } else if lower.starts_with("table ") && lower.contains("not found") || lower.contains("failed to resolve schema") {
+    } else if lower.starts_with("table ") && lower.contains("not found")
+        || lower.contains("failed to resolve schema")
+    {
         ErrorCode::TableNotFound
     } else {
         ErrorCode::InvalidStatement
@@ -63,7 +71,11 @@ fn code_of_plan(text: &str) -> ErrorCode {
 }
 
 fn code_of_exhausted(text: &str) -> ErrorCode {
-    if text.contains("disk space") || text.contains("max_temp_directory_size") { ErrorCode::DiskFull } else { ErrorCode::MemoryExhausted }
+    if text.contains("disk space") || text.contains("max_temp_directory_size") {
+        ErrorCode::DiskFull
+    } else {
+        ErrorCode::MemoryExhausted
+    }
 }
 
 /// The code of an error of Arrow.
@@ -85,7 +97,9 @@ pub fn code_of_arrow(error: &ArrowError) -> ErrorCode {
 /// The code of an error of the operating system.
 pub fn code_of_io(error: &std::io::Error) -> ErrorCode {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ErrorCode::DiskFull,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            ErrorCode::DiskFull
+        }
         ErrorKind::NotFound => ErrorCode::LocationNotFound,
         ErrorKind::OutOfMemory => ErrorCode::MemoryExhausted,
         _ => code_of_io_text(&error.to_string()),
@@ -94,7 +108,8 @@ pub fn code_of_io(error: &std::io::Error) -> ErrorCode {
 
 /// Errors that were wrapped on the way up keep their text and lose their kind.
 fn code_of_io_text(text: &str) -> ErrorCode {
-    let is_full = text.contains("No space left on device") || text.contains("max_temp_directory_size");
+    let is_full =
+        text.contains("No space left on device") || text.contains("max_temp_directory_size");
     if is_full { ErrorCode::DiskFull } else { ErrorCode::StorageError }
 }
 

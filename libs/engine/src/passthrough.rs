@@ -19,7 +19,9 @@ pub fn passes_rows_through(plan: &LogicalPlan) -> bool {
         );
         Ok(if only_passes { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
-    walked.is_ok() && only_passes && plan.schema().fields().iter().any(|field| is_view(field.data_type()))
+    walked.is_ok()
+        && only_passes
+        && plan.schema().fields().iter().any(|field| is_view(field.data_type()))
 }
 
 fn is_view(data_type: &DataType) -> bool {
@@ -38,8 +40,13 @@ mod tests {
 
     async fn passes(sql: &str) -> bool {
         let session = SessionContext::new();
-        let fields = vec![Field::new("text", DataType::Utf8View, true), Field::new("n", DataType::Int64, true)];
-        session.register_table("t", Arc::new(EmptyTable::new(Arc::new(Schema::new(fields))))).unwrap();
+        let fields = vec![
+            Field::new("text", DataType::Utf8View, true),
+            Field::new("n", DataType::Int64, true),
+        ];
+        session
+            .register_table("t", Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))))
+            .unwrap();
         passes_rows_through(&session.state().create_logical_plan(sql).await.unwrap())
     }
 

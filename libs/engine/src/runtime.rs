@@ -32,7 +32,8 @@ pub struct RuntimeLimits {
 /// # Errors
 /// The scratch folder cannot be used.
 pub fn runtime(limits: RuntimeLimits, scratch: &Path) -> Result<Arc<RuntimeEnv>, DataFusionError> {
-    let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory.as_usize()), NAMED_CONSUMERS);
+    let pool =
+        TrackConsumersPool::new(FairSpillPool::new(limits.memory.as_usize()), NAMED_CONSUMERS);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]))
         .with_max_temp_directory_size(limits.spill.bytes());

@@ -52,10 +52,13 @@ fn canonical_type(data_type: &DataType) -> DataType {
         DataType::Dictionary(_, value) => canonical_type(value),
         DataType::RunEndEncoded(_, value) => canonical_type(value.data_type()),
         // Large lists too: the Flight encoder sends them as plain ones, whatever the schema says.
-        DataType::List(item) | DataType::ListView(item) | DataType::LargeList(item) | DataType::LargeListView(item) => {
-            DataType::List(canonical_field(item))
+        DataType::List(item)
+        | DataType::ListView(item)
+        | DataType::LargeList(item)
+        | DataType::LargeListView(item) => DataType::List(canonical_field(item)),
+        DataType::FixedSizeList(item, length) => {
+            DataType::FixedSizeList(canonical_field(item), *length)
         }
-        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(canonical_field(item), *length),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(canonical_field).collect()),
         DataType::Map(entries, sorted) => DataType::Map(canonical_entries(entries), *sorted),
         other => other.clone(),
@@ -67,7 +70,11 @@ fn canonical_entries(entries: &FieldRef) -> FieldRef {
     let DataType::Struct(fields) = entries.data_type() else { return Arc::clone(entries) };
     let fields = fields.iter().enumerate().map(|(position, field)| {
         let canonical = canonical_field(field);
-        if position == 0 { Arc::new(Field::clone(&canonical).with_nullable(false)) } else { canonical }
+        if position == 0 {
+            Arc::new(Field::clone(&canonical).with_nullable(false))
+        } else {
+            canonical
+        }
     });
     Arc::new(Field::new(entries.name(), DataType::Struct(fields.collect()), false))
 }
@@ -82,18 +89,33 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, A
     }
     if batch.num_columns() != schema.fields().len() {
         let counts = (batch.num_columns(), schema.fields().len());
-        return Err(ArrowError::SchemaError(format!("a batch of {} columns for a schema of {}", counts.0, counts.1)));
+        return Err(ArrowError::SchemaError(format!(
+            "a batch of {} columns for a schema of {}",
+            counts.0, counts.1
+        )));
     }
-    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| conform_column(column, field));
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| conform_column(column, field));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect::<Result<_, _>>()?, &options)
+    RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns.collect::<Result<_, _>>()?,
+        &options,
+    )
 }
 
 fn conform_column(column: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
     if column.data_type() == field.data_type() {
         return Ok(Arc::clone(column));
     }
-    cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..CastOptions::default() })
+    cast_with_options(
+        column,
+        field.data_type(),
+        &CastOptions { safe: false, ..CastOptions::default() },
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,10 @@ pub fn local_config(cores: usize) -> SessionConfig {
 
 /// A state with every function and rule that Lakegate has, over `runtime`.
 pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
-    SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features()
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
         .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
         .build()
 }

@@ -75,9 +75,9 @@ impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
             Error::UnknownScheme { .. } | Error::UnknownFormat { .. } => ErrorCode::Unsupported,
-            Error::MalformedLocation { .. } | Error::InvalidOption { .. } | Error::InvalidColumns { .. } => {
-                ErrorCode::InvalidArgument
-            }
+            Error::MalformedLocation { .. }
+            | Error::InvalidOption { .. }
+            | Error::InvalidColumns { .. } => ErrorCode::InvalidArgument,
             Error::LocationNotFound { .. } => ErrorCode::LocationNotFound,
             Error::LocationEmpty { .. } => ErrorCode::LocationEmpty,
             Error::UnreadableFiles { .. } => ErrorCode::InvalidFile,
@@ -86,9 +86,15 @@ impl Coded for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Error::UnknownScheme { .. } => "give an absolute path or a file:// URL on the server's machine",
-            Error::LocationNotFound { .. } => "paths are those of the server's machine; executors must see the same path",
-            Error::LocationEmpty { .. } => "check the folder and the file name extension, or name the files with a glob",
+            Error::UnknownScheme { .. } => {
+                "give an absolute path or a file:// URL on the server's machine"
+            }
+            Error::LocationNotFound { .. } => {
+                "paths are those of the server's machine; executors must see the same path"
+            }
+            Error::LocationEmpty { .. } => {
+                "check the folder and the file name extension, or name the files with a glob"
+            }
             Error::UnreadableFiles { .. } => "check STORED AS and the OPTIONS of the table",
             _ => return None,
         };

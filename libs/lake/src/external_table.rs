@@ -52,20 +52,35 @@ impl ExternalTable {
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
         let listing = with_present_extension(state, format, &location, &url, listing).await?;
-        let partitions = partition_fields(state, &listing, &location, &url, &columns, partition_columns).await?;
+        let partitions =
+            partition_fields(state, &listing, &location, &url, &columns, partition_columns).await?;
         let file_fields: Vec<_> = if columns.fields().is_empty() {
-            let unreadable = |source| Error::UnreadableFiles { location: location.to_string(), format, source };
+            let unreadable =
+                |source| Error::UnreadableFiles { location: location.to_string(), format, source };
             let inferred = listing.infer_schema(state, &url).await.map_err(unreadable)?;
             inferred.fields().iter().map(plain).collect()
         } else {
-            columns.fields().iter().filter(|field| !partitions.iter().any(|(name, _)| name == field.name())).cloned().collect()
+            columns
+                .fields()
+                .iter()
+                .filter(|field| !partitions.iter().any(|(name, _)| name == field.name()))
+                .cloned()
+                .collect()
         };
-        if let Some((name, _)) = partitions.iter().find(|(name, _)| file_fields.iter().any(|field| field.name() == name)) {
-            return Err(Error::InvalidColumns { reason: format!("column {name:?} is both in the files and in the folder names") });
+        if let Some((name, _)) =
+            partitions.iter().find(|(name, _)| file_fields.iter().any(|field| field.name() == name))
+        {
+            return Err(Error::InvalidColumns {
+                reason: format!("column {name:?} is both in the files and in the folder names"),
+            });
         }
         let partition_count = partitions.len();
-        let partition_fields = partitions.into_iter().map(|(name, data_type)| Arc::new(Field::new(name, data_type, true)));
-        let schema = Arc::new(Schema::new(file_fields.into_iter().chain(partition_fields).collect::<Vec<_>>()));
+        let partition_fields = partitions
+            .into_iter()
+            .map(|(name, data_type)| Arc::new(Field::new(name, data_type, true)));
+        let schema = Arc::new(Schema::new(
+            file_fields.into_iter().chain(partition_fields).collect::<Vec<_>>(),
+        ));
         Ok(Self { format, location, schema, partition_columns: partition_count, options })
     }
 }
@@ -83,12 +98,18 @@ pub(crate) fn listing_options(
 }
 
 /// Adds the compression that the file name tells, where the declaration does not.
-fn with_compression_of(format: Format, name: &str, options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn with_compression_of(
+    format: Format,
+    name: &str,
+    options: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let mut options = options.clone();
     let declared = options.keys().any(|key| key.to_lowercase().ends_with("compression"));
     if format != Format::Parquet && !declared {
         let compression = [(".gz", "gzip"), (".bz2", "bzip2"), (".xz", "xz"), (".zst", "zstd")];
-        if let Some((_, compression)) = compression.iter().find(|(ending, _)| name.ends_with(ending)) {
+        if let Some((_, compression)) =
+            compression.iter().find(|(ending, _)| name.ends_with(ending))
+        {
             options.insert("format.compression".to_string(), (*compression).to_string());
         }
     }
@@ -104,7 +125,8 @@ async fn with_present_extension(
     url: &ListingTableUrl,
     listing: ListingOptions,
 ) -> Result<ListingOptions, Error> {
-    let extensions: &[&str] = if location.is_single_file() || location.is_glob() { &[""] } else { format.extensions() };
+    let extensions: &[&str] =
+        if location.is_single_file() || location.is_glob() { &[""] } else { format.extensions() };
     for extension in extensions {
         let ending = if extension.is_empty() { String::new() } else { format!(".{extension}") };
         if holds_file(state, location, url, &ending).await? {
@@ -114,7 +136,12 @@ async fn with_present_extension(
     Err(Error::LocationEmpty { location: location.to_string(), format })
 }
 
-async fn holds_file(state: &SessionState, location: &Location, url: &ListingTableUrl, ending: &str) -> Result<bool, Error> {
+async fn holds_file(
+    state: &SessionState,
+    location: &Location,
+    url: &ListingTableUrl,
+    ending: &str,
+) -> Result<bool, Error> {
     let failed = |source| Error::MalformedLocation { location: location.to_string(), source };
     let store = state.runtime_env().object_store(url).map_err(failed)?;
     let mut files = url.list_all_files(state, store.as_ref(), ending).await.map_err(failed)?;
@@ -158,10 +185,14 @@ async fn partition_fields(
         return if declared.is_empty() {
             Ok(Vec::new())
         } else {
-            Err(Error::InvalidColumns { reason: "a single file has no partition columns".to_string() })
+            Err(Error::InvalidColumns {
+                reason: "a single file has no partition columns".to_string(),
+            })
         };
     }
-    let failed = |source: datafusion::error::DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
+    let failed = |source: datafusion::error::DataFusionError| Error::InvalidColumns {
+        reason: source.strip_backtrace(),
+    };
     let found = listing.infer_partitions(state, url).await.map_err(failed)?;
     if !declared.is_empty() && found != declared {
         return Err(Error::InvalidColumns {

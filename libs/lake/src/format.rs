@@ -27,7 +27,9 @@ impl Format {
         match self {
             Format::Parquet => &["parquet", "parq"],
             Format::Csv => &["csv", "tsv", "csv.gz", "csv.zst", "csv.bz2", "csv.xz"],
-            Format::Json => &["json", "ndjson", "jsonl", "json.gz", "ndjson.gz", "jsonl.gz", "json.zst"],
+            Format::Json => {
+                &["json", "ndjson", "jsonl", "json.gz", "ndjson.gz", "jsonl.gz", "json.zst"]
+            }
         }
     }
 
@@ -35,11 +37,18 @@ impl Format {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for an option that the format does not have or a value it refuses.
-    pub fn reader(self, state: &SessionState, options: &BTreeMap<String, String>) -> Result<Arc<dyn FileFormat>, Error> {
-        let options: HashMap<String, String> = options.iter().map(|(key, value)| (qualified(key), value.clone())).collect();
+    pub fn reader(
+        self,
+        state: &SessionState,
+        options: &BTreeMap<String, String>,
+    ) -> Result<Arc<dyn FileFormat>, Error> {
+        let options: HashMap<String, String> =
+            options.iter().map(|(key, value)| (qualified(key), value.clone())).collect();
         let refused = |source| Error::InvalidOption { format: self, source };
         let name = self.to_string().to_lowercase();
-        let factory = state.get_file_format_factory(&name).ok_or_else(|| Error::UnknownFormat { format: name.clone() })?;
+        let factory = state
+            .get_file_format_factory(&name)
+            .ok_or_else(|| Error::UnknownFormat { format: name.clone() })?;
         factory.create(state, &options).map_err(refused)
     }
 }

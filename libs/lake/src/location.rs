@@ -25,7 +25,8 @@ impl Location {
     /// file or folder is, or a glob's fixed part does not exist.
     pub fn resolve(written: &str) -> Result<Self, Error> {
         let path = local_path(written)?;
-        let absolute = std::path::absolute(&path).map_err(|_| Error::LocationNotFound { location: written.to_string() })?;
+        let absolute = std::path::absolute(&path)
+            .map_err(|_| Error::LocationNotFound { location: written.to_string() })?;
         if !fixed_part(&absolute).exists() {
             return Err(Error::LocationNotFound { location: written.to_string() });
         }
@@ -57,7 +58,8 @@ impl Location {
     /// # Errors
     /// [`Error::MalformedLocation`] for what is neither a path nor a pattern.
     pub(crate) fn listing_url(&self) -> Result<ListingTableUrl, Error> {
-        ListingTableUrl::parse(&self.text).map_err(|source| Error::MalformedLocation { location: self.text.clone(), source })
+        ListingTableUrl::parse(&self.text)
+            .map_err(|source| Error::MalformedLocation { location: self.text.clone(), source })
     }
 }
 
@@ -77,7 +79,10 @@ fn local_path(written: &str) -> Result<PathBuf, Error> {
         };
     };
     if !scheme.eq_ignore_ascii_case("file") {
-        return Err(Error::UnknownScheme { scheme: scheme.to_string(), location: written.to_string() });
+        return Err(Error::UnknownScheme {
+            scheme: scheme.to_string(),
+            location: written.to_string(),
+        });
     }
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     if !path.starts_with('/') {
@@ -92,7 +97,9 @@ fn local_path(written: &str) -> Result<PathBuf, Error> {
 
 /// The folders and file before the first component that is a pattern.
 fn fixed_part(path: &Path) -> PathBuf {
-    path.components().take_while(|component| !component.as_os_str().to_string_lossy().contains(GLOB_CHARACTERS)).collect()
+    path.components()
+        .take_while(|component| !component.as_os_str().to_string_lossy().contains(GLOB_CHARACTERS))
+        .collect()
 }
 
 #[cfg(test)]
@@ -108,7 +115,10 @@ mod tests {
     #[test]
     fn a_missing_path_and_an_empty_one_are_not_found() {
         for written in ["/no/such/folder", "", "file://relative/path", "/no/such/*.csv"] {
-            assert!(matches!(Location::resolve(written), Err(Error::LocationNotFound { .. })), "{written}");
+            assert!(
+                matches!(Location::resolve(written), Err(Error::LocationNotFound { .. })),
+                "{written}"
+            );
         }
     }
 
@@ -116,6 +126,9 @@ mod tests {
     fn a_path_and_its_file_url_are_one_location() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_string_lossy().into_owned();
-        assert_eq!(Location::resolve(&path).unwrap(), Location::resolve(&format!("file://{path}")).unwrap());
+        assert_eq!(
+            Location::resolve(&path).unwrap(),
+            Location::resolve(&format!("file://{path}")).unwrap()
+        );
     }
 }

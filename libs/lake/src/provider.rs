@@ -41,15 +41,23 @@ pub async fn table_provider(
     let listing = listing_options(state, table.format, &table.location, &options)?;
     let listing = present_extension(state, table, &url, listing).await?;
     let file_columns = table.schema.fields().len() - table.partition_columns;
-    let partitions = table.schema.fields().iter().skip(file_columns).map(|field| (field.name().clone(), field.data_type().clone()));
+    let partitions = table
+        .schema
+        .fields()
+        .iter()
+        .skip(file_columns)
+        .map(|field| (field.name().clone(), field.data_type().clone()));
     let listing = listing.with_table_partition_cols(partitions.collect());
-    let file_schema: SchemaRef = Arc::new(Schema::new(table.schema.fields()[..file_columns].to_vec()));
+    let file_schema: SchemaRef =
+        Arc::new(Schema::new(table.schema.fields()[..file_columns].to_vec()));
     let file_schema = match (strings, table.format) {
         (StringLayout::View, Format::Parquet) => with_views(&file_schema),
         _ => file_schema,
     };
-    let config = ListingTableConfig::new(url).with_listing_options(listing).with_schema(file_schema);
-    let unusable = |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
+    let config =
+        ListingTableConfig::new(url).with_listing_options(listing).with_schema(file_schema);
+    let unusable =
+        |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     Ok(Arc::new(ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics)))
 }
@@ -57,8 +65,12 @@ pub async fn table_provider(
 /// The schema with text and bytes as views, top-level columns only.
 fn with_views(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),
-        DataType::Binary | DataType::LargeBinary => Arc::new(Field::clone(field).with_data_type(DataType::BinaryView)),
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            Arc::new(Field::clone(field).with_data_type(DataType::Utf8View))
+        }
+        DataType::Binary | DataType::LargeBinary => {
+            Arc::new(Field::clone(field).with_data_type(DataType::BinaryView))
+        }
         _ => Arc::clone(field),
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -20,6 +20,7 @@ use ballista_core::serde::protobuf::{
     UpdateTaskStatusResult,
 };
 use ballista_core::serde::scheduler::ExecutorSpecification;
+use ballista_scheduler::state::execution_stage::ExecutionStage;
 use futures::stream::BoxStream;
 use lakegate_common::cluster_token::ClusterToken;
 use tonic::{Request, Response, Status};
@@ -73,10 +74,14 @@ impl Gate {
     }
 
     /// Checks every number of a report against the job it names, since Ballista does not.
-    async fn check(&self, job: &str, statuses: &[TaskStatus]) -> Result<(), Status> {
+    ///
+    /// Measurements that do not fit those of the stage's other tasks are left out: Ballista would
+    /// drop the whole report for them, and the job would wait for it.
+    async fn check(&self, job: &str, statuses: &mut [TaskStatus]) -> Result<(), Status> {
         let jobs = self.scheduler.state.task_manager.get_running_job_cache();
         let Some(entry) = jobs.get(&JobId::from(job.to_string())) else { return Ok(()) };
         let graph = entry.execution_graph.read().await;
+        let mut operators: HashMap<u32, usize> = HashMap::new();
         for status in statuses {
             let stage = graph.stages().get(&(status.stage_id as usize));
             let refused = |what: &str| {
@@ -92,6 +97,18 @@ impl Gate {
             // A stage that was rolled back has no tasks; Ballista passes over reports of it.
             if stage.task_infos().is_some_and(|tasks| status.task_id as usize >= tasks.len()) {
                 return Err(refused("no such task"));
+            }
+            let measured = match stage {
+                ExecutionStage::Running(stage) => stage.stage_metrics.as_ref().map(Vec::len),
+                _ => None,
+            };
+            if !status.metrics.is_empty() {
+                let given = status.metrics.len();
+                let expected =
+                    *operators.entry(status.stage_id).or_insert(measured.unwrap_or(given));
+                if given != expected {
+                    status.metrics.clear();
+                }
             }
         }
         Ok(())
@@ -174,7 +191,7 @@ impl SchedulerGrpc for Gate {
         for status in task_status {
             by_job.entry(status.job_id.clone()).or_default().push(status);
         }
-        for (job, statuses) in &by_job {
+        for (job, statuses) in &mut by_job {
             self.check(job, statuses).await?;
         }
         if !self.members.hear(&executor_id, number) {

@@ -120,7 +120,8 @@ fn router(services: &Arc<Services>) -> Router {
 async fn unknown_path(request: Request) -> Response {
     let content_type = request.headers().get(CONTENT_TYPE);
     if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
-        return tonic::Status::unimplemented("invalid_argument: there is no such service").into_http::<axum::body::Body>();
+        return tonic::Status::unimplemented("invalid_argument: there is no such service")
+            .into_http::<axum::body::Body>();
     }
     http::not_found(request.uri().clone()).await.into_response()
 }
@@ -135,7 +136,12 @@ async fn pause_after(error: &io::Error) {
 }
 
 /// Serves one connection to its end.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, closing: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    closing: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
@@ -188,7 +194,8 @@ async fn first_bytes(stream: &TcpStream) -> bool {
         match tokio::time::timeout_at(deadline, stream.peek(&mut bytes)).await {
             Ok(Ok(0)) | Ok(Err(_)) | Err(_) => return false,
             Ok(Ok(count)) => {
-                let is_cut = count < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&bytes[..count]);
+                let is_cut =
+                    count < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&bytes[..count]);
                 if !is_cut {
                     return true;
                 }

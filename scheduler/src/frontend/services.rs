@@ -51,7 +51,15 @@ impl Services {
         signer: Arc<Signer>,
         limits: Limits,
     ) -> Self {
-        Self { query, durable, authenticator, sessions, signer, limits, ready: AtomicBool::new(false) }
+        Self {
+            query,
+            durable,
+            authenticator,
+            sessions,
+            signer,
+            limits,
+            ready: AtomicBool::new(false),
+        }
     }
 
     /// Whether statements are served.

@@ -143,13 +143,15 @@ impl Authenticator {
     async fn verify_hash(&self, name: &str, password: &str) -> Result<Principal, Error> {
         let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
         let _turn = self.hashing.acquire().await.map_err(|_| Error::Busy)?;
-        let found = self.catalog.principal(name).await.map_err(|source| Error::Catalog { source })?;
+        let found =
+            self.catalog.principal(name).await.map_err(|source| Error::Catalog { source })?;
         let hash = found.as_ref().map_or(&self.decoy, |principal| &principal.password_hash).clone();
         let password = password.to_string();
-        let matches = tokio::task::spawn_blocking(move || secret::verify_password(&password, &hash))
-            .await
-            .map_err(|_| Error::Interrupted)?
-            .map_err(|source| Error::Password { source })?;
+        let matches =
+            tokio::task::spawn_blocking(move || secret::verify_password(&password, &hash))
+                .await
+                .map_err(|_| Error::Interrupted)?
+                .map_err(|source| Error::Password { source })?;
         match found {
             Some(principal) if matches => Ok(Principal {
                 id: principal.id,

@@ -61,7 +61,9 @@ impl Credential {
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Basic { name, .. } => f.debug_struct("Basic").field("name", name).finish_non_exhaustive(),
+            Self::Basic { name, .. } => {
+                f.debug_struct("Basic").field("name", name).finish_non_exhaustive()
+            }
             Self::Bearer { .. } => f.write_str("Bearer(***)"),
         }
     }
@@ -93,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_no_credential() {
-        for header in ["", "Basic", "Basic !!!", "Basic dXNlcg==", "Digest abc", "Bearer ", "Basic /w=="] {
+        for header in
+            ["", "Basic", "Basic !!!", "Basic dXNlcg==", "Digest abc", "Bearer ", "Basic /w=="]
+        {
             assert_eq!(Credential::parse(header), None, "{header}");
         }
     }

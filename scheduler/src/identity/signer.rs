@@ -103,7 +103,10 @@ mod tests {
         let signer = new_signer();
         let text = signer.seal(Purpose::Ticket, "ada", b"payload");
         assert!(text.is_ascii());
-        assert_eq!(signer.unseal(Purpose::Ticket, "ada", text.as_bytes()), Some(b"payload".to_vec()));
+        assert_eq!(
+            signer.unseal(Purpose::Ticket, "ada", text.as_bytes()),
+            Some(b"payload".to_vec())
+        );
         assert_eq!(signer.unseal(Purpose::Ticket, "bob", text.as_bytes()), None);
         assert_eq!(signer.unseal(Purpose::PreparedHandle, "ada", text.as_bytes()), None);
         assert_eq!(new_signer().unseal(Purpose::Ticket, "ada", text.as_bytes()), None);

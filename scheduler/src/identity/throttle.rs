@@ -41,7 +41,8 @@ impl Throttle {
     /// Notes a failure of `name`.
     pub(super) fn failed(&self, name: &str, now: Instant) {
         let mut failures = self.failures.lock();
-        let count = failures.get_mut(&name.to_string()).map_or(0, |seen| seen.count).saturating_add(1);
+        let count =
+            failures.get_mut(&name.to_string()).map_or(0, |seen| seen.count).saturating_add(1);
         let open_at = now + wait_after(count);
         failures.insert(name.to_string(), Failures { count, open_at });
     }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::common::TableReference;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, Statement as ParsedStatement};
-use lakegate_catalog::{DatasetKind, DatasetType, ExternalTable as Entry, FileFormat, NewDataset, OnContents, OnExisting, OnMissing, View};
-use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
+use lakegate_catalog::{
+    DatasetKind, DatasetType, ExternalTable as Entry, FileFormat, NewDataset, OnContents,
+    OnExisting, OnMissing, View,
+};
 use lakegate_engine::schema;
+use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
 use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
@@ -19,21 +22,41 @@ use crate::session::Session;
 
 impl QueryService {
     /// Carries `command` out, once.
-    pub(super) async fn carry_out(&self, session: &Arc<Session>, command: &Command, sql: &str) -> Result<(), Error> {
+    pub(super) async fn carry_out(
+        &self,
+        session: &Arc<Session>,
+        command: &Command,
+        sql: &str,
+    ) -> Result<(), Error> {
         match command {
-            Command::Set { key, value } => change_settings(session, |settings| settings.set(key, value)),
-            Command::Reset(key) => change_settings(session, |settings| settings.reset(key.as_deref())),
+            Command::Set { key, value } => {
+                change_settings(session, |settings| settings.set(key, value))
+            }
+            Command::Reset(key) => {
+                change_settings(session, |settings| settings.reset(key.as_deref()))
+            }
             Command::Use(name) => self.use_schema(session, name).await,
             Command::CreateSchema { name, if_not_exists } => {
                 let (project, schema) = schema_name(session, name);
                 self.catalog.create_schema(&project, &schema, *if_not_exists).await?;
                 Ok(())
             }
-            Command::CreateExternalTable(create) => self.create_external_table(session, create, sql).await,
-            Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
-                self.create_view(session, name, columns, query, on_existing(*or_replace, *if_not_exists)).await
+            Command::CreateExternalTable(create) => {
+                self.create_external_table(session, create, sql).await
             }
-            Command::Drop { kind, names, if_exists, cascade } => self.drop_all(session, *kind, names, *if_exists, *cascade).await,
+            Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
+                self.create_view(
+                    session,
+                    name,
+                    columns,
+                    query,
+                    on_existing(*or_replace, *if_not_exists),
+                )
+                .await
+            }
+            Command::Drop { kind, names, if_exists, cascade } => {
+                self.drop_all(session, *kind, names, *if_exists, *cascade).await
+            }
         }
     }
 
@@ -41,7 +64,10 @@ impl QueryService {
         let snapshot = self.catalog.snapshot().await?;
         // One part may name a schema of the current project or a project.
         let (project, schema) = match name {
-            TableReference::Bare { table } if snapshot.schema(&session.project(), table).is_none() && snapshot.project(table).is_some() => {
+            TableReference::Bare { table }
+                if snapshot.schema(&session.project(), table).is_none()
+                    && snapshot.project(table).is_some() =>
+            {
                 (table.to_string(), lakegate_catalog::DEFAULT_SCHEMA.to_string())
             }
             name => schema_name(session, name),
@@ -51,17 +77,34 @@ impl QueryService {
         Ok(())
     }
 
-    async fn create_external_table(&self, session: &Session, create: &CreateExternalTable, sql: &str) -> Result<(), Error> {
-        let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+    async fn create_external_table(
+        &self,
+        session: &Session,
+        create: &CreateExternalTable,
+        sql: &str,
+    ) -> Result<(), Error> {
+        let scope = Scope {
+            settings: session.settings(),
+            project: session.project(),
+            schema: session.schema(),
+        };
         let state = self.state(&scope);
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
         let plan = state.statement_to_plan(parsed).await.map_err(Error::Planning)?;
-        let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(ddl)) = plan else { return Err(Error::TaskLost) };
+        let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(ddl)) = plan else {
+            return Err(Error::TaskLost);
+        };
         let [location] = ddl.locations.as_slice() else {
-            return Err(unsupported("CREATE EXTERNAL TABLE with several locations", "name the files with a glob"));
+            return Err(unsupported(
+                "CREATE EXTERNAL TABLE with several locations",
+                "name the files with a glob",
+            ));
         };
         if ddl.unbounded || ddl.temporary {
-            return Err(unsupported("an unbounded or temporary external table", "leave the word out"));
+            return Err(unsupported(
+                "an unbounded or temporary external table",
+                "leave the word out",
+            ));
         }
         let name = absolute(&state, ddl.name.clone());
         let on_existing = on_existing(ddl.or_replace, ddl.if_not_exists);
@@ -73,39 +116,91 @@ impl QueryService {
             location: Location::resolve(location)?,
             columns: ddl.schema.as_arrow().clone(),
             partition_columns: ddl.table_partition_cols.clone(),
-            options: ddl.options.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>(),
+            options: ddl
+                .options
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect::<BTreeMap<_, _>>(),
         };
         let table = ExternalTable::discover(&state, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, sql));
-        let dataset = NewDataset { project: name.catalog.to_string(), schema: name.schema.to_string(), name: name.table.to_string(), kind };
+        let dataset = NewDataset {
+            project: name.catalog.to_string(),
+            schema: name.schema.to_string(),
+            name: name.table.to_string(),
+            kind,
+        };
         self.catalog.create_dataset(&dataset, on_existing).await?;
         Ok(())
     }
 
     /// Whether a dataset is there that IF NOT EXISTS keeps; its files are then not looked at.
-    async fn is_kept(&self, project: &str, schema: &str, name: &str, on_existing: OnExisting) -> Result<bool, Error> {
+    async fn is_kept(
+        &self,
+        project: &str,
+        schema: &str,
+        name: &str,
+        on_existing: OnExisting,
+    ) -> Result<bool, Error> {
         let snapshot = self.catalog.snapshot().await?;
         Ok(on_existing == OnExisting::Keep && snapshot.dataset(project, schema, name).is_some())
     }
 
-    async fn create_view(&self, session: &Session, name: &TableReference, columns: &[String], query: &str, on_existing: OnExisting) -> Result<(), Error> {
-        let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+    async fn create_view(
+        &self,
+        session: &Session,
+        name: &TableReference,
+        columns: &[String],
+        query: &str,
+        on_existing: OnExisting,
+    ) -> Result<(), Error> {
+        let scope = Scope {
+            settings: session.settings(),
+            project: session.project(),
+            schema: session.schema(),
+        };
         let name = absolute(&self.state(&scope), name.clone());
-        let sql = if columns.is_empty() { query.to_string() } else { with_column_names(query, columns) };
-        let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())? else {
-            return Err(unsupported("a view of a statement that is no query", "write CREATE VIEW … AS SELECT …"));
+        let sql =
+            if columns.is_empty() { query.to_string() } else { with_column_names(query, columns) };
+        let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())?
+        else {
+            return Err(unsupported(
+                "a view of a statement that is no query",
+                "write CREATE VIEW … AS SELECT …",
+            ));
         };
         let planned = self.plan(*parsed, scope.clone()).await?;
         let columns_ipc = schema::encode(&schema::canonical(planned.plan.schema().as_arrow()));
-        let kind = DatasetKind::View(View { sql, columns_ipc, project: scope.project, schema: scope.schema });
-        let dataset = NewDataset { project: name.catalog.to_string(), schema: name.schema.to_string(), name: name.table.to_string(), kind };
+        let kind = DatasetKind::View(View {
+            sql,
+            columns_ipc,
+            project: scope.project,
+            schema: scope.schema,
+        });
+        let dataset = NewDataset {
+            project: name.catalog.to_string(),
+            schema: name.schema.to_string(),
+            name: name.table.to_string(),
+            kind,
+        };
         self.catalog.create_dataset(&dataset, on_existing).await?;
         Ok(())
     }
 
-    async fn drop_all(&self, session: &Session, kind: DropKind, names: &[TableReference], if_exists: bool, cascade: bool) -> Result<(), Error> {
+    async fn drop_all(
+        &self,
+        session: &Session,
+        kind: DropKind,
+        names: &[TableReference],
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<(), Error> {
         let on_missing = if if_exists { OnMissing::Ignore } else { OnMissing::Fail };
-        let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+        let scope = Scope {
+            settings: session.settings(),
+            project: session.project(),
+            schema: session.schema(),
+        };
         for name in names {
             if kind == DropKind::Schema {
                 let (project, schema) = schema_name(session, name);
@@ -113,16 +208,22 @@ impl QueryService {
                 self.catalog.drop_schema(&project, &schema, on_missing, contents).await?;
                 continue;
             }
-            let expected = if kind == DropKind::View { DatasetType::View } else { DatasetType::Table };
+            let expected =
+                if kind == DropKind::View { DatasetType::View } else { DatasetType::Table };
             let name = absolute(&self.state(&scope), name.clone());
-            self.catalog.drop_dataset(&name.catalog, &name.schema, &name.table, expected, on_missing).await?;
+            self.catalog
+                .drop_dataset(&name.catalog, &name.schema, &name.table, expected, on_missing)
+                .await?;
         }
         Ok(())
     }
 }
 
 /// Changes the session's settings as a whole or not at all.
-fn change_settings(session: &Session, change: impl FnOnce(&mut super::Settings) -> Result<(), Error>) -> Result<(), Error> {
+fn change_settings(
+    session: &Session,
+    change: impl FnOnce(&mut super::Settings) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut settings = session.settings();
     change(&mut settings)?;
     session.update_settings(|current| *current = settings);
@@ -145,7 +246,8 @@ fn schema_name(session: &Session, name: &TableReference) -> (String, String) {
 
 /// The query under other column names, as `CREATE VIEW v (a, b)` gives them.
 fn with_column_names(query: &str, columns: &[String]) -> String {
-    let names: Vec<_> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+    let names: Vec<_> =
+        columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
     format!("SELECT * FROM ({query}) AS \"view\" ({})", names.join(", "))
 }
 
@@ -159,7 +261,9 @@ fn entry_of(table: &ExternalTable, definition: &str) -> Entry {
             Format::Json => FileFormat::Json,
         },
         location: table.location.as_str().to_string(),
-        partition_columns: partitions.map(|field| (field.name().clone(), field.data_type().to_string())).collect(),
+        partition_columns: partitions
+            .map(|field| (field.name().clone(), field.data_type().to_string()))
+            .collect(),
         options: table.options.clone(),
         columns_ipc: schema::encode(&table.schema),
         definition: definition.to_string(),
@@ -167,5 +271,8 @@ fn entry_of(table: &ExternalTable, definition: &str) -> Entry {
 }
 
 fn unsupported(what: &str, instead: &'static str) -> Error {
-    Error::Statement(statement::Error::Unsupported { what: what.to_string(), instead: Some(instead) })
+    Error::Statement(statement::Error::Unsupported {
+        what: what.to_string(),
+        instead: Some(instead),
+    })
 }

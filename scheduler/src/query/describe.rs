@@ -11,15 +11,20 @@ use super::settings::Shown;
 use super::{Error, Settings};
 
 fn text_columns(names: &[&str]) -> SchemaRef {
-    Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>(),
+    ))
 }
 
 /// Columns of DESCRIBE.
-pub(super) static DESCRIBE: LazyLock<SchemaRef> = LazyLock::new(|| text_columns(&["column_name", "data_type", "is_nullable"]));
+pub(super) static DESCRIBE: LazyLock<SchemaRef> =
+    LazyLock::new(|| text_columns(&["column_name", "data_type", "is_nullable"]));
 /// Columns of SHOW for settings.
-pub(super) static SHOW: LazyLock<SchemaRef> = LazyLock::new(|| text_columns(&["name", "value", "description"]));
+pub(super) static SHOW: LazyLock<SchemaRef> =
+    LazyLock::new(|| text_columns(&["name", "value", "description"]));
 /// Columns of EXPLAIN.
-pub(super) static EXPLAIN: LazyLock<SchemaRef> = LazyLock::new(|| text_columns(&["plan_type", "plan"]));
+pub(super) static EXPLAIN: LazyLock<SchemaRef> =
+    LazyLock::new(|| text_columns(&["plan_type", "plan"]));
 
 /// One row a column of the dataset.
 pub(super) fn describe(dataset: &lakegate_catalog::Dataset) -> Result<RecordBatch, Error> {
@@ -43,21 +48,31 @@ pub(super) fn show(settings: &Settings, key: Option<&str>) -> Result<RecordBatch
         Some(key) => shown.into_iter().filter(|row| row.key == key).collect(),
     };
     match key {
-        Some(key) if chosen.is_empty() => {
-            Err(Error::InvalidSetting { key: key.to_string(), reason: "does not exist".to_string() })
-        }
-        _ => table(&SHOW, chosen.into_iter().map(|row| [row.key.to_string(), row.value, row.description.to_string()])),
+        Some(key) if chosen.is_empty() => Err(Error::InvalidSetting {
+            key: key.to_string(),
+            reason: "does not exist".to_string(),
+        }),
+        _ => table(
+            &SHOW,
+            chosen
+                .into_iter()
+                .map(|row| [row.key.to_string(), row.value, row.description.to_string()]),
+        ),
     }
 }
 
 /// A batch of text rows.
-pub(super) fn table<const N: usize>(schema: &SchemaRef, rows: impl Iterator<Item = [String; N]>) -> Result<RecordBatch, Error> {
+pub(super) fn table<const N: usize>(
+    schema: &SchemaRef,
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<RecordBatch, Error> {
     let mut columns: [Vec<String>; N] = std::array::from_fn(|_| Vec::new());
     for row in rows {
         for (column, text) in columns.iter_mut().zip(row) {
             column.push(text);
         }
     }
-    let arrays = columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as _).collect();
+    let arrays =
+        columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as _).collect();
     RecordBatch::try_new(Arc::clone(schema), arrays).map_err(Error::Result)
 }

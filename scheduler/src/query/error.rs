@@ -129,11 +129,17 @@ impl Coded for Error {
             Error::Lake(error) => error.hint(),
             Error::NotDistributable(error) => error.hint(),
             Error::Durable(error) => error.hint(),
-            Error::Planning(_) | Error::Running(_) => failure::hint_for(self.code()).map(str::to_string),
+            Error::Planning(_) | Error::Running(_) => {
+                failure::hint_for(self.code()).map(str::to_string)
+            }
             Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),
-            Error::NoExecutors => Some("start one with: lakegate executor --scheduler HOST:PORT".to_string()),
+            Error::NoExecutors => {
+                Some("start one with: lakegate executor --scheduler HOST:PORT".to_string())
+            }
             Error::StalePreparation => Some("prepare the statement again".to_string()),
-            Error::Timeout { .. } => Some("raise it with SET lakegate.execution.timeout = '10min'".to_string()),
+            Error::Timeout { .. } => {
+                Some("raise it with SET lakegate.execution.timeout = '10min'".to_string())
+            }
             _ => None,
         }
     }

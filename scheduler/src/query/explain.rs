@@ -27,12 +27,19 @@ impl Explanation {
         self.push("logical_plan", plan.display_indent().to_string());
     }
 
-    pub(super) fn physical(&mut self, plan: &Arc<dyn ExecutionPlan>, options: &ExplainStatementOptions) {
+    pub(super) fn physical(
+        &mut self,
+        plan: &Arc<dyn ExecutionPlan>,
+        options: &ExplainStatementOptions,
+    ) {
         let shown = displayable(plan.as_ref());
         let text = match options.format {
             Some(ExplainFormat::Tree) => shown.tree_render().to_string(),
             Some(ExplainFormat::Graphviz) => shown.graphviz().to_string(),
-            _ => shown.set_show_statistics(options.show_statistics.unwrap_or(false)).indent(options.verbose).to_string(),
+            _ => shown
+                .set_show_statistics(options.show_statistics.unwrap_or(false))
+                .indent(options.verbose)
+                .to_string(),
         };
         self.push("physical_plan", text);
     }
@@ -46,7 +53,10 @@ impl Explanation {
     /// The stages as they ran on executors.
     pub(super) fn stages(&mut self, stages: Vec<StageReport>) {
         for stage in stages {
-            self.push(&format!("stage {} ({} tasks)", stage.stage_id, stage.tasks), stage.plan_with_metrics);
+            self.push(
+                &format!("stage {} ({} tasks)", stage.stage_id, stage.tasks),
+                stage.plan_with_metrics,
+            );
         }
     }
 

@@ -126,7 +126,8 @@ impl QueryRecord {
 
     fn status(&self) -> QueryStatus {
         let progress = self.progress.lock();
-        let elapsed = progress.ended.map_or_else(|| self.started.elapsed(), |ended| ended - self.started);
+        let elapsed =
+            progress.ended.map_or_else(|| self.started.elapsed(), |ended| ended - self.started);
         QueryStatus {
             query_id: self.id,
             principal: self.principal.clone(),
@@ -135,7 +136,11 @@ impl QueryRecord {
             tier: progress.tier,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             rows: self.rows.load(Ordering::Relaxed),
-            stages: progress.stages.as_ref().map(|stages| stages.borrow().clone()).unwrap_or_default(),
+            stages: progress
+                .stages
+                .as_ref()
+                .map(|stages| stages.borrow().clone())
+                .unwrap_or_default(),
             error: progress.error.clone(),
         }
     }
@@ -156,12 +161,23 @@ struct Queries {
 
 impl QueryRegistry {
     /// Begins to follow a query. It counts as running until the returned guard ends it.
-    pub(super) fn begin(self: &Arc<Self>, id: QueryId, principal: &Principal, sql: &str) -> QueryGuard {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        id: QueryId,
+        principal: &Principal,
+        sql: &str,
+    ) -> QueryGuard {
         let mut end = sql.len().min(SQL_BYTES_MAX);
         while !sql.is_char_boundary(end) {
             end -= 1;
         }
-        let progress = Progress { state: QueryState::Planning, tier: None, ended: None, stages: None, error: None };
+        let progress = Progress {
+            state: QueryState::Planning,
+            tier: None,
+            ended: None,
+            stages: None,
+            error: None,
+        };
         let record = Arc::new(QueryRecord {
             id,
             principal: principal.name.clone(),
@@ -179,7 +195,11 @@ impl QueryRegistry {
     /// The principal's queries, latest first; an admin sees everybody's.
     pub fn list(&self, principal: &Principal) -> Vec<QueryStatus> {
         let queries = self.queries.lock();
-        let visible = queries.running.values().chain(&queries.ended).filter(|record| may_see(principal, record));
+        let visible = queries
+            .running
+            .values()
+            .chain(&queries.ended)
+            .filter(|record| may_see(principal, record));
         let mut listed: Vec<_> = visible.map(|record| record.status()).collect();
         listed.sort_by_key(|status| std::cmp::Reverse(status.query_id));
         listed
@@ -271,8 +291,15 @@ impl QueryGuard {
 
     pub(super) fn failed(&self, failure: &super::Error) {
         let code = failure.code();
-        let state = if code == ErrorCode::QueryCancelled { QueryState::Cancelled } else { QueryState::Failed };
-        self.record.end(state, Some(Failure { code: code.to_string(), message: error::Chain(failure).to_string() }));
+        let state = if code == ErrorCode::QueryCancelled {
+            QueryState::Cancelled
+        } else {
+            QueryState::Failed
+        };
+        self.record.end(
+            state,
+            Some(Failure { code: code.to_string(), message: error::Chain(failure).to_string() }),
+        );
     }
 }
 

@@ -52,7 +52,12 @@ pub struct Route {
 ///
 /// # Errors
 /// [`Error::NoExecutors`] where the session insists on the durable tier and nobody serves it.
-pub fn route(choice: TierChoice, estimate: Estimate, fleet: Fleet, local_bytes_max: ByteSize) -> Result<Route, Error> {
+pub fn route(
+    choice: TierChoice,
+    estimate: Estimate,
+    fleet: Fleet,
+    local_bytes_max: ByteSize,
+) -> Result<Route, Error> {
     let local = |reason: String| Ok(Route { tier: Tier::Local, reason });
     let durable = |reason: String| Ok(Route { tier: Tier::Durable, reason });
     let scan = format!("{} to scan in {} file scans", readable(estimate.bytes), estimate.scans);
@@ -68,7 +73,9 @@ pub fn route(choice: TierChoice, estimate: Estimate, fleet: Fleet, local_bytes_m
         TierChoice::Auto if estimate.bytes <= local_bytes_max.bytes() => {
             local(format!("{scan}, at most local.bytes_max of {local_bytes_max}"))
         }
-        TierChoice::Auto => durable(format!("{scan}, more than local.bytes_max of {local_bytes_max}; {fleet_text}")),
+        TierChoice::Auto => {
+            durable(format!("{scan}, more than local.bytes_max of {local_bytes_max}; {fleet_text}"))
+        }
     }
 }
 
@@ -113,7 +120,10 @@ mod tests {
 
     #[test]
     fn durable_without_executors_is_refused_and_not_run_elsewhere() {
-        assert!(matches!(route(TierChoice::Durable, estimate(1), Fleet::default(), LIMIT), Err(Error::NoExecutors)));
+        assert!(matches!(
+            route(TierChoice::Durable, estimate(1), Fleet::default(), LIMIT),
+            Err(Error::NoExecutors)
+        ));
     }
 
     #[test]

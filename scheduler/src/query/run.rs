@@ -51,7 +51,11 @@ impl QueryService {
                 let query = self.start_durable(durable, physical, guard).await?;
                 let schema = Arc::clone(schema);
                 let batches = query.batches.map_err(Error::Durable);
-                Ok(batches.and_then(move |batch| std::future::ready(conform(&batch, &schema).map_err(Error::Result))).boxed())
+                Ok(batches
+                    .and_then(move |batch| {
+                        std::future::ready(conform(&batch, &schema).map_err(Error::Result))
+                    })
+                    .boxed())
             }
             _ => {
                 let permit = self.admission.admit().await?;
@@ -93,8 +97,17 @@ impl QueryService {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let plan = Arc::clone(&physical.plan);
-                let batches = self.threads.run(Arc::clone(&plan), task_context(&physical.state), schema, permit);
-                let rows = batches.try_fold(0, |rows, batch| std::future::ready(Ok(rows + batch.num_rows() as u64))).await?;
+                let batches = self.threads.run(
+                    Arc::clone(&plan),
+                    task_context(&physical.state),
+                    schema,
+                    permit,
+                );
+                let rows = batches
+                    .try_fold(0, |rows, batch| {
+                        std::future::ready(Ok(rows + batch.num_rows() as u64))
+                    })
+                    .await?;
                 explanation.measured(&plan, options.verbose);
                 explanation.outcome(rows, begun.elapsed());
             }
@@ -103,13 +116,22 @@ impl QueryService {
     }
 
     /// Optimises, estimates and routes; plans again where the tier or the catalog asks for it.
-    async fn physical(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Physical, Error> {
+    async fn physical(
+        &self,
+        planned: &Arc<Planned>,
+        schema: &SchemaRef,
+        settings: Settings,
+    ) -> Result<Physical, Error> {
         let planned = self.current(planned, schema, settings).await?;
         let mut state = SessionState::clone(&planned.state);
         // What `now()` means is fixed for each run: a prepared statement runs many times.
         state.mark_start_execution();
         let logical = state.optimize(&planned.plan).map_err(Error::Planning)?;
-        let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
+        let plan = state
+            .query_planner()
+            .create_physical_plan(&logical, &state)
+            .await
+            .map_err(Error::Planning)?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
         let local = Physical { route, state: Arc::new(state), logical, plan };
@@ -128,7 +150,12 @@ impl QueryService {
     }
 
     /// `planned` itself, or planned anew where settings or datasets have changed since.
-    async fn current(&self, planned: &Arc<Planned>, schema: &SchemaRef, settings: Settings) -> Result<Arc<Planned>, Error> {
+    async fn current(
+        &self,
+        planned: &Arc<Planned>,
+        schema: &SchemaRef,
+        settings: Settings,
+    ) -> Result<Arc<Planned>, Error> {
         let same_names = match planned.catalog_version {
             Some(version) => self.catalog.snapshot().await?.version() == version,
             None => true,
@@ -144,9 +171,15 @@ impl QueryService {
         Ok(Arc::new(planned))
     }
 
-    async fn durable_plan(&self, durable: &Durable, planned: &Arc<Planned>, route: Route) -> Result<Physical, Error> {
+    async fn durable_plan(
+        &self,
+        durable: &Durable,
+        planned: &Arc<Planned>,
+        route: Route,
+    ) -> Result<Physical, Error> {
         let Scope { settings, project, schema } = &planned.scope;
-        let base = session::local_config(self.config.cores).with_default_catalog_and_schema(project, schema);
+        let base = session::local_config(self.config.cores)
+            .with_default_catalog_and_schema(project, schema);
         let config = settings.apply(durable.session_config(base));
         let state = durable.session_state(config, Arc::clone(&self.runtime));
         let snapshot = self.catalog.snapshot().await?;
@@ -155,22 +188,36 @@ impl QueryService {
         distributable::check_subqueries(&plan)?;
         state.mark_start_execution();
         let logical = state.optimize(&plan).map_err(Error::Planning)?;
-        let plan = state.query_planner().create_physical_plan(&logical, &state).await.map_err(Error::Planning)?;
+        let plan = state
+            .query_planner()
+            .create_physical_plan(&logical, &state)
+            .await
+            .map_err(Error::Planning)?;
         distributable::check(&plan)?;
         Ok(Physical { route, state: Arc::new(state), logical, plan })
     }
 
-    async fn start_durable(&self, durable: &Arc<Durable>, physical: Physical, guard: &QueryGuard) -> Result<DurableQuery, Error> {
-        let context = Arc::new(SessionContext::new_with_state(SessionState::clone(&physical.state)));
+    async fn start_durable(
+        &self,
+        durable: &Arc<Durable>,
+        physical: Physical,
+        guard: &QueryGuard,
+    ) -> Result<DurableQuery, Error> {
+        let context =
+            Arc::new(SessionContext::new_with_state(SessionState::clone(&physical.state)));
         let query = durable.run(guard.record().id(), context, physical.plan).await?;
         guard.record().run_on(Tier::Durable, Some(query.progress.clone()));
         Ok(query)
     }
 
     fn fleet(&self) -> Fleet {
-        let executors = self.durable.as_ref().map(|durable| durable.executors()).unwrap_or_default();
+        let executors =
+            self.durable.as_ref().map(|durable| durable.executors()).unwrap_or_default();
         let active = executors.iter().filter(|executor| executor.is_active());
-        active.fold(Fleet::default(), |fleet, executor| Fleet { executors: fleet.executors + 1, cores: fleet.cores + executor.cores })
+        active.fold(Fleet::default(), |fleet, executor| Fleet {
+            executors: fleet.executors + 1,
+            cores: fleet.cores + executor.cores,
+        })
     }
 }
 

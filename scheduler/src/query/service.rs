@@ -71,16 +71,37 @@ impl QueryService {
     ///
     /// # Errors
     /// The scratch folder or the threads cannot be had.
-    pub async fn new(config: Config, catalog: Catalog, durable: Option<Arc<Durable>>, scratch: &Path) -> Result<Arc<Self>, Error> {
-        let limits = RuntimeLimits { memory: config.memory_limit, spill: config.spill_limit, metadata_cache: config.metadata_cache };
+    pub async fn new(
+        config: Config,
+        catalog: Catalog,
+        durable: Option<Arc<Durable>>,
+        scratch: &Path,
+    ) -> Result<Arc<Self>, Error> {
+        let limits = RuntimeLimits {
+            memory: config.memory_limit,
+            spill: config.spill_limit,
+            metadata_cache: config.metadata_cache,
+        };
         let runtime = runtime(limits, scratch).map_err(Error::Running)?;
-        let template = session::local_state(session::local_config(config.cores), Arc::clone(&runtime));
+        let template =
+            session::local_state(session::local_config(config.cores), Arc::clone(&runtime));
         let threads = LocalThreads::start(config.cores)?;
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
         let registry = Arc::default();
         let draining = AtomicBool::new(false);
         let nameless = catalog.snapshot().await?;
-        Ok(Arc::new(Self { nameless, config, catalog, durable, runtime, threads, admission, registry, template, draining }))
+        Ok(Arc::new(Self {
+            nameless,
+            config,
+            catalog,
+            durable,
+            runtime,
+            threads,
+            admission,
+            registry,
+            template,
+            draining,
+        }))
     }
 
     /// Reads, resolves and plans a statement; nothing runs.
@@ -89,7 +110,11 @@ impl QueryService {
     /// Whatever is wrong with its text, its names or its types.
     pub async fn prepare(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         self.refuse_when_draining()?;
-        let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+        let scope = Scope {
+            settings: session.settings(),
+            project: session.project(),
+            schema: session.schema(),
+        };
         match statement::parse(sql, scope.settings.folds_identifiers())? {
             Read::Command(command) => Ok(Statement::command(sql, command)),
             Read::ShowSetting(key) => {
@@ -110,10 +135,17 @@ impl QueryService {
             }
             Read::Explain { options, statement } => {
                 let Read::Query(parsed) = *statement else {
-                    return Err(Error::Statement(statement::Error::Unsupported { what: "EXPLAIN of this statement".to_string(), instead: None }));
+                    return Err(Error::Statement(statement::Error::Unsupported {
+                        what: "EXPLAIN of this statement".to_string(),
+                        instead: None,
+                    }));
                 };
                 let planned = Arc::new(self.plan(*parsed, scope).await?);
-                Ok(Statement::with_rows(sql, Arc::clone(&describe::EXPLAIN), Work::Explain { options, planned }))
+                Ok(Statement::with_rows(
+                    sql,
+                    Arc::clone(&describe::EXPLAIN),
+                    Work::Explain { options, planned },
+                ))
             }
         }
     }
@@ -123,7 +155,12 @@ impl QueryService {
     /// # Errors
     /// A change of session or catalog that was refused, a plan that does not fit its tier, no place
     /// to run in time.
-    pub async fn execute(&self, session: &Arc<Session>, statement: &Arc<Statement>, id: QueryId) -> Result<RunningQuery, Error> {
+    pub async fn execute(
+        &self,
+        session: &Arc<Session>,
+        statement: &Arc<Statement>,
+        id: QueryId,
+    ) -> Result<RunningQuery, Error> {
         self.refuse_when_draining()?;
         let guard = self.registry.begin(id, &session.principal, &statement.sql);
         let limit = session.settings().timeout.or(self.config.timeout);
@@ -139,7 +176,12 @@ impl QueryService {
             Ok(batches) => {
                 let rows_affected = statement.is_update.then_some(0);
                 let batches = watch(batches, guard, deadline);
-                Ok(RunningQuery { id, schema: Arc::clone(&statement.schema), rows_affected, batches })
+                Ok(RunningQuery {
+                    id,
+                    schema: Arc::clone(&statement.schema),
+                    rows_affected,
+                    batches,
+                })
             }
             Err(error) => {
                 guard.failed(&error);
@@ -148,19 +190,34 @@ impl QueryService {
         }
     }
 
-    async fn start(&self, session: &Arc<Session>, statement: &Arc<Statement>, guard: &QueryGuard) -> Result<super::result::Batches, Error> {
+    async fn start(
+        &self,
+        session: &Arc<Session>,
+        statement: &Arc<Statement>,
+        guard: &QueryGuard,
+    ) -> Result<super::result::Batches, Error> {
         match &statement.work {
-            Work::Query(planned) => self.run_query(planned, &statement.schema, session.settings(), guard).await,
+            Work::Query(planned) => {
+                self.run_query(planned, &statement.schema, session.settings(), guard).await
+            }
             Work::Explain { options, planned } => {
                 let batch = self.explain(options, planned, session.settings(), guard).await?;
                 Ok(one(batch))
             }
             Work::Describe(name) => {
                 guard.record().run_on(Tier::Metadata, None);
-                let scope = Scope { settings: session.settings(), project: session.project(), schema: session.schema() };
+                let scope = Scope {
+                    settings: session.settings(),
+                    project: session.project(),
+                    schema: session.schema(),
+                };
                 let name = absolute(&self.state(&scope), name.clone());
                 let snapshot = self.catalog.snapshot().await?;
-                Ok(one(describe::describe(snapshot.resolve(&name.catalog, &name.schema, &name.table)?)?))
+                Ok(one(describe::describe(snapshot.resolve(
+                    &name.catalog,
+                    &name.schema,
+                    &name.table,
+                )?)?))
             }
             Work::ShowSetting(key) => {
                 guard.record().run_on(Tier::Metadata, None);
@@ -175,16 +232,25 @@ impl QueryService {
     }
 
     /// Plans a parsed query in the caller's scope for the local tier.
-    pub(super) async fn plan(&self, parsed: ParsedStatement, scope: Scope) -> Result<Planned, Error> {
+    pub(super) async fn plan(
+        &self,
+        parsed: ParsedStatement,
+        scope: Scope,
+    ) -> Result<Planned, Error> {
         let state = self.state(&scope);
         let names = state.resolve_table_references(&parsed).map_err(Error::Planning)?;
-        let snapshot = if names.is_empty() { Arc::clone(&self.nameless) } else { self.catalog.snapshot().await? };
+        let snapshot = if names.is_empty() {
+            Arc::clone(&self.nameless)
+        } else {
+            self.catalog.snapshot().await?
+        };
         let catalog_version = (!names.is_empty()).then(|| snapshot.version());
         let resolver = |strings| Resolver { snapshot: Arc::clone(&snapshot), strings };
         let mut planned = resolver(StringLayout::View).plan(state, parsed.clone()).await?;
         if passes_rows_through(&planned.1) {
             // Views would only be copied back into plain text on the way to the client.
-            planned = resolver(StringLayout::Plain).plan(self.state(&scope), parsed.clone()).await?;
+            planned =
+                resolver(StringLayout::Plain).plan(self.state(&scope), parsed.clone()).await?;
         }
         let (state, plan) = planned;
         if !plan.get_parameter_names().map_err(Error::Planning)?.is_empty() {
@@ -196,7 +262,8 @@ impl QueryService {
 
     /// A local session in the caller's scope, without tables.
     pub(super) fn state(&self, scope: &Scope) -> SessionState {
-        let config = session::local_config(self.config.cores).with_default_catalog_and_schema(&scope.project, &scope.schema);
+        let config = session::local_config(self.config.cores)
+            .with_default_catalog_and_schema(&scope.project, &scope.schema);
         let mut state = self.template.clone();
         *state.config_mut() = scope.settings.apply(config);
         state

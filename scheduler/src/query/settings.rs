@@ -90,13 +90,20 @@ impl Settings {
             }
             TIMEOUT => self.timeout = parse_timeout(key, value)?,
             BATCH_SIZE => self.batch_size = Some(number(key, value, BATCH_SIZE_MAX)?),
-            TARGET_PARTITIONS => self.target_partitions = Some(number(key, value, TARGET_PARTITIONS_MAX)?),
+            TARGET_PARTITIONS => {
+                self.target_partitions = Some(number(key, value, TARGET_PARTITIONS_MAX)?)
+            }
             TIME_ZONE | "timezone" => {
-                arrow::array::timezone::Tz::from_str(value).map_err(|_| refused(key, "takes a time zone such as +00:00 or Europe/Berlin"))?;
+                arrow::array::timezone::Tz::from_str(value).map_err(|_| {
+                    refused(key, "takes a time zone such as +00:00 or Europe/Berlin")
+                })?;
                 self.time_zone = Some(value.to_string());
             }
             FOLD_IDENTIFIERS => {
-                let fold = value.to_lowercase().parse().map_err(|_| refused(key, "takes true or false"))?;
+                let fold = value
+                    .to_lowercase()
+                    .parse()
+                    .map_err(|_| refused(key, "takes true or false"))?;
                 self.fold_identifiers = Some(fold);
             }
             _ => return Err(refused(key, "does not exist or may not be set here")),
@@ -127,12 +134,36 @@ impl Settings {
         let text = |value: Option<String>| value.unwrap_or_else(|| "default".to_string());
         let row = |key, value, description| Shown { key, value, description };
         vec![
-            row(BATCH_SIZE, text(self.batch_size.map(|size| size.to_string())), "rows in a batch while a query runs"),
-            row(TARGET_PARTITIONS, text(self.target_partitions.map(|count| count.to_string())), "parallel partitions of a plan"),
-            row(TIME_ZONE, text(self.time_zone.clone()), "time zone of timestamps without one, and of now()"),
-            row(FOLD_IDENTIFIERS, text(self.fold_identifiers.map(|fold| fold.to_string())), "unquoted names fold to lower case"),
-            row(TIER, self.tier.as_str().to_string(), "where queries run: auto, local (in the server) or durable (on executors)"),
-            row(TIMEOUT, text(self.timeout.map(duration::format)), "time limit of a query, such as 30s or 5min; 0 for none"),
+            row(
+                BATCH_SIZE,
+                text(self.batch_size.map(|size| size.to_string())),
+                "rows in a batch while a query runs",
+            ),
+            row(
+                TARGET_PARTITIONS,
+                text(self.target_partitions.map(|count| count.to_string())),
+                "parallel partitions of a plan",
+            ),
+            row(
+                TIME_ZONE,
+                text(self.time_zone.clone()),
+                "time zone of timestamps without one, and of now()",
+            ),
+            row(
+                FOLD_IDENTIFIERS,
+                text(self.fold_identifiers.map(|fold| fold.to_string())),
+                "unquoted names fold to lower case",
+            ),
+            row(
+                TIER,
+                self.tier.as_str().to_string(),
+                "where queries run: auto, local (in the server) or durable (on executors)",
+            ),
+            row(
+                TIMEOUT,
+                text(self.timeout.map(duration::format)),
+                "time limit of a query, such as 30s or 5min; 0 for none",
+            ),
         ]
     }
 
@@ -173,7 +204,10 @@ fn parse_timeout(key: &str, value: &str) -> Result<Option<Duration>, Error> {
     match duration::parse(value) {
         Ok(Duration::ZERO) => Ok(None),
         Ok(limit) if limit <= TIMEOUT_MAX => Ok(Some(limit)),
-        _ => Err(refused(key, "takes a time such as 500ms, 30s, 5min or 2h, at most 7d, or 0 for none")),
+        _ => Err(refused(
+            key,
+            "takes a time such as 500ms, 30s, 5min or 2h, at most 7d, or 0 for none",
+        )),
     }
 }
 
@@ -197,7 +231,10 @@ mod tests {
             ("ballista.scheduler.max_partitions_per_task", "abc"),
             ("datafusion.runtime.memory_limit", "1G"),
         ] {
-            assert!(matches!(settings.set(key, value), Err(Error::InvalidSetting { .. })), "{key} = {value}");
+            assert!(
+                matches!(settings.set(key, value), Err(Error::InvalidSetting { .. })),
+                "{key} = {value}"
+            );
         }
         assert_eq!(settings, Settings::default());
     }

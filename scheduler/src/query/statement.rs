@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_engine::statement::Command;
 
@@ -63,6 +63,11 @@ impl Statement {
     }
 
     pub(super) fn command(sql: &str, command: Command) -> Arc<Self> {
-        Arc::new(Self { sql: sql.to_string(), is_update: true, schema: Arc::new(Schema::empty()), work: Work::Command(command) })
+        Arc::new(Self {
+            sql: sql.to_string(),
+            is_update: true,
+            schema: Arc::new(Schema::empty()),
+            work: Work::Command(command),
+        })
     }
 }

@@ -171,7 +171,9 @@ impl Session {
     /// the query of its first run. The least recently used one goes when there are too many.
     pub fn announce(&self, id: QueryId, statement: Arc<Statement>) {
         let (sql, schema) = (statement.sql.clone(), Arc::clone(&statement.schema));
-        self.announced.lock().insert(id, Announced { sql, schema, plan: Some(statement), latest: id });
+        self.announced
+            .lock()
+            .insert(id, Announced { sql, schema, plan: Some(statement), latest: id });
     }
 
     /// What to run for the ticket of `id`. The first run has the announced plan and identifier, later

@@ -112,8 +112,12 @@ impl SessionStore {
     pub fn reap(&self) {
         let mut sessions = self.sessions.write();
         let is_over = |session: &Arc<Session>| session.idle() > self.limits.session_idle;
-        let over: Vec<_> =
-            sessions.by_id.values().filter(|session| is_over(session)).map(|session| session.id).collect();
+        let over: Vec<_> = sessions
+            .by_id
+            .values()
+            .filter(|session| is_over(session))
+            .map(|session| session.id)
+            .collect();
         for id in over {
             remove(&mut sessions, id);
         }

@@ -3,7 +3,8 @@
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{ResetStatement, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::{
-    CreateView, Expr, ObjectName, ObjectType, Reset, SchemaName, Set, Statement as Sql, UnaryOperator, Use, Value,
+    CreateView, Expr, ObjectName, ObjectType, Reset, SchemaName, Set, Statement as Sql,
+    UnaryOperator, Use, Value,
 };
 
 use super::multisets::refuse_counted_set_operations;
@@ -13,7 +14,9 @@ use super::{Command, DropKind, Error, Statement, show};
 pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Statement, Error> {
     match statement {
         ParsedStatement::Statement(sql) => classify_sql(*sql, fold),
-        ParsedStatement::CreateExternalTable(create) => Ok(Statement::Command(Command::CreateExternalTable(Box::new(create)))),
+        ParsedStatement::CreateExternalTable(create) => {
+            Ok(Statement::Command(Command::CreateExternalTable(Box::new(create))))
+        }
         ParsedStatement::Explain(explain) => {
             let statement = Box::new(classify(*explain.statement, fold)?);
             if matches!(*statement, Statement::Command(_) | Statement::Explain { .. }) {
@@ -21,7 +24,9 @@ pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Stateme
             }
             Ok(Statement::Explain { options: explain.options, statement })
         }
-        ParsedStatement::Reset(ResetStatement::Variable(name)) => Ok(Statement::Command(Command::Reset(Some(key_of(&name))))),
+        ParsedStatement::Reset(ResetStatement::Variable(name)) => {
+            Ok(Statement::Command(Command::Reset(Some(key_of(&name)))))
+        }
         ParsedStatement::CopyTo(_) => Err(not_yet("COPY")),
     }
 }
@@ -32,26 +37,35 @@ fn classify_sql(sql: Sql, fold: bool) -> Result<Statement, Error> {
             refuse_counted_set_operations(&sql)?;
             Ok(Statement::Query(Box::new(ParsedStatement::Statement(Box::new(sql)))))
         }
-        Sql::ExplainTable { table_name, .. } => reference_of(&table_name, fold).map(Statement::Describe),
+        Sql::ExplainTable { table_name, .. } => {
+            reference_of(&table_name, fold).map(Statement::Describe)
+        }
         Sql::CreateSchema { schema_name, if_not_exists, .. } => {
             let name = schema_reference(&schema_name, fold)?;
             Ok(Statement::Command(Command::CreateSchema { name, if_not_exists }))
         }
         Sql::CreateView(view) => create_view(view, fold),
-        Sql::Drop { object_type, if_exists, names, cascade, .. } => drop_objects(object_type, &names, if_exists, cascade, fold),
+        Sql::Drop { object_type, if_exists, names, cascade, .. } => {
+            drop_objects(object_type, &names, if_exists, cascade, fold)
+        }
         Sql::Set(set) => set_setting(set),
         Sql::Reset(reset) => Ok(Statement::Command(Command::Reset(match reset.reset {
             Reset::ALL => None,
             Reset::ConfigurationParameter(name) => Some(key_of(&name)),
         }))),
         Sql::Use(target) => use_schema(&target, fold),
-        Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) | Sql::Merge(_) | Sql::CreateTable(_) | Sql::Copy { .. } => {
-            Err(not_yet(&first_words(&sql)))
+        Sql::Insert(_)
+        | Sql::Update(_)
+        | Sql::Delete(_)
+        | Sql::Merge(_)
+        | Sql::CreateTable(_)
+        | Sql::Copy { .. } => Err(not_yet(&first_words(&sql))),
+        Sql::StartTransaction { .. } | Sql::Commit { .. } | Sql::Rollback { .. } => {
+            Err(Error::Unsupported {
+                what: "a transaction".to_string(),
+                instead: Some("each statement stands alone; connect with autocommit"),
+            })
         }
-        Sql::StartTransaction { .. } | Sql::Commit { .. } | Sql::Rollback { .. } => Err(Error::Unsupported {
-            what: "a transaction".to_string(),
-            instead: Some("each statement stands alone; connect with autocommit"),
-        }),
         other => match show::rewrite(&other, fold)? {
             Some(statement) => Ok(statement),
             None => Err(unsupported(&first_words(&other))),
@@ -75,7 +89,13 @@ fn create_view(view: CreateView, fold: bool) -> Result<Statement, Error> {
     }))
 }
 
-fn drop_objects(kind: ObjectType, names: &[ObjectName], if_exists: bool, cascade: bool, fold: bool) -> Result<Statement, Error> {
+fn drop_objects(
+    kind: ObjectType,
+    names: &[ObjectName],
+    if_exists: bool,
+    cascade: bool,
+    fold: bool,
+) -> Result<Statement, Error> {
     let kind = match kind {
         ObjectType::Table => DropKind::Table,
         ObjectType::View => DropKind::View,
@@ -97,7 +117,8 @@ fn set_setting(set: Set) -> Result<Statement, Error> {
         }
         Set::SetTimeZone { value, .. } => {
             let key = "datafusion.execution.time_zone".to_string();
-            let value = literal_text(&value).ok_or_else(|| Error::SettingValue { key: key.clone() })?;
+            let value =
+                literal_text(&value).ok_or_else(|| Error::SettingValue { key: key.clone() })?;
             (key, value)
         }
         other => return Err(unsupported(&other.to_string())),
@@ -109,8 +130,12 @@ fn set_setting(set: Set) -> Result<Statement, Error> {
 fn literal_text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(ident.value.clone()),
-        Expr::CompoundIdentifier(parts) => Some(parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => literal_text(expr).map(|text| format!("-{text}")),
+        Expr::CompoundIdentifier(parts) => {
+            Some(parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."))
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            literal_text(expr).map(|text| format!("-{text}"))
+        }
         Expr::UnaryOp { op: UnaryOperator::Plus, expr } => literal_text(expr),
         Expr::Value(value) => match &value.value {
             Value::Number(text, _) => Some(text.to_string()),
@@ -131,11 +156,16 @@ fn use_schema(target: &Use, fold: bool) -> Result<Statement, Error> {
 
 fn schema_reference(name: &SchemaName, fold: bool) -> Result<TableReference, Error> {
     let reference = match name {
-        SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _) => reference_of(name, fold)?,
+        SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _) => {
+            reference_of(name, fold)?
+        }
         SchemaName::UnnamedAuthorization(owner) => TableReference::bare(text_of(owner, fold)),
     };
     match reference {
-        TableReference::Full { .. } => Err(Error::InvalidName { name: name.to_string(), expected: "a schema: [project.]schema" }),
+        TableReference::Full { .. } => Err(Error::InvalidName {
+            name: name.to_string(),
+            expected: "a schema: [project.]schema",
+        }),
         reference => Ok(reference),
     }
 }

@@ -5,9 +5,9 @@ mod multisets;
 mod names;
 mod show;
 
+use datafusion::common::TableReference;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::error::DataFusionError;
-use datafusion::common::TableReference;
 use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier, Statement as Sql, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Query, SetExpr, SetOperator, SetQuantifier, Statement as Sql, Visit, Visitor,
+};
 
 use super::Error;
 
@@ -29,7 +31,9 @@ impl Visitor for CountedSetOperations {
 }
 
 fn find(body: &SetExpr) -> ControlFlow<SetOperator> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return ControlFlow::Continue(()) };
+    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else {
+        return ControlFlow::Continue(());
+    };
     let counts = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
     if counts && matches!(op, SetOperator::Intersect | SetOperator::Except | SetOperator::Minus) {
         return ControlFlow::Break(*op);

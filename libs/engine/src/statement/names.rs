@@ -7,12 +7,19 @@ use super::Error;
 
 /// The text of an identifier: as written when quoted, in lower case when `fold`ed.
 pub(super) fn text_of(ident: &Ident, fold: bool) -> String {
-    if ident.quote_style.is_none() && fold { ident.value.to_lowercase() } else { ident.value.clone() }
+    if ident.quote_style.is_none() && fold {
+        ident.value.to_lowercase()
+    } else {
+        ident.value.clone()
+    }
 }
 
 /// A name of one to three parts.
 pub(super) fn reference_of(name: &ObjectName, fold: bool) -> Result<TableReference, Error> {
-    let invalid = || Error::InvalidName { name: name.to_string(), expected: "a dataset: [[project.]schema.]name" };
+    let invalid = || Error::InvalidName {
+        name: name.to_string(),
+        expected: "a dataset: [[project.]schema.]name",
+    };
     let parts = name.0.iter().map(|part| match part {
         ObjectNamePart::Identifier(ident) => Ok(text_of(ident, fold)),
         ObjectNamePart::Function(_) => Err(invalid()),
@@ -21,7 +28,9 @@ pub(super) fn reference_of(name: &ObjectName, fold: bool) -> Result<TableReferen
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(name), None, ..) => Ok(TableReference::bare(name)),
         (Some(schema), Some(name), None, _) => Ok(TableReference::partial(schema, name)),
-        (Some(project), Some(schema), Some(name), None) => Ok(TableReference::full(project, schema, name)),
+        (Some(project), Some(schema), Some(name), None) => {
+            Ok(TableReference::full(project, schema, name))
+        }
         _ => Err(invalid()),
     }
 }

@@ -1,10 +1,11 @@
 //! `SHOW …` in terms of `information_schema` queries, which know nothing that SELECT does not.
 
+use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, Statement as Sql,
+    ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions,
+    Statement as Sql,
 };
-use datafusion::common::TableReference;
 
 use super::names::reference_of;
 use super::{Error, Statement};
@@ -19,13 +20,16 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
              WHERE schema_name <> 'information_schema'{} ORDER BY 1, 2",
             filter(show_options, "schema_name")?
         ),
-        Sql::ShowDatabases { show_options, .. } | Sql::ShowCatalogs { show_options, .. } => format!(
-            "SELECT DISTINCT catalog_name AS project FROM information_schema.schemata WHERE true{} ORDER BY 1",
-            filter(show_options, "catalog_name")?
-        ),
+        Sql::ShowDatabases { show_options, .. } | Sql::ShowCatalogs { show_options, .. } => {
+            format!(
+                "SELECT DISTINCT catalog_name AS project FROM information_schema.schemata WHERE true{} ORDER BY 1",
+                filter(show_options, "catalog_name")?
+            )
+        }
         Sql::ShowColumns { show_options, .. } => return columns(show_options, fold).map(Some),
         Sql::ShowVariable { variable } => {
-            let key = variable.iter().map(|part| part.value.to_lowercase()).collect::<Vec<_>>().join(".");
+            let key =
+                variable.iter().map(|part| part.value.to_lowercase()).collect::<Vec<_>>().join(".");
             return match key.as_str() {
                 "projects" => parsed("SELECT DISTINCT catalog_name AS project FROM information_schema.schemata ORDER BY 1").map(Some),
                 "all" | "settings" => Ok(Some(Statement::ShowSetting(None))),
@@ -34,8 +38,14 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
         }
         Sql::ShowVariables { .. } => return Ok(Some(Statement::ShowSetting(None))),
         Sql::ShowFunctions { filter } => {
-            let filter = filter.as_ref().map(|filter| filter_text(filter, "routine_name")).transpose()?.unwrap_or_default();
-            format!("SELECT DISTINCT routine_name AS function, function_type AS kind FROM information_schema.routines WHERE true{filter} ORDER BY 1, 2")
+            let filter = filter
+                .as_ref()
+                .map(|filter| filter_text(filter, "routine_name"))
+                .transpose()?
+                .unwrap_or_default();
+            format!(
+                "SELECT DISTINCT routine_name AS function, function_type AS kind FROM information_schema.routines WHERE true{filter} ORDER BY 1, 2"
+            )
         }
         _ => return Ok(None),
     };
@@ -45,7 +55,9 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
 fn parsed(text: &str) -> Result<Statement, Error> {
     let mut statements = DFParser::parse_sql(text).map_err(Error::of_parser)?;
     match statements.pop_front() {
-        Some(statement @ ParsedStatement::Statement(_)) => Ok(Statement::Query(Box::new(statement))),
+        Some(statement @ ParsedStatement::Statement(_)) => {
+            Ok(Statement::Query(Box::new(statement)))
+        }
         _ => Err(Error::Empty),
     }
 }
@@ -59,12 +71,21 @@ fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Res
     }
     if let Some(scope) = scope(options, fold)? {
         match scope {
-            TableReference::Bare { table } => text.push_str(&format!(" AND table_schema = {}", quoted(&table))),
+            TableReference::Bare { table } => {
+                text.push_str(&format!(" AND table_schema = {}", quoted(&table)))
+            }
             TableReference::Partial { schema, table } => {
-                text.push_str(&format!(" AND table_catalog = {} AND table_schema = {}", quoted(&schema), quoted(&table)));
+                text.push_str(&format!(
+                    " AND table_catalog = {} AND table_schema = {}",
+                    quoted(&schema),
+                    quoted(&table)
+                ));
             }
             TableReference::Full { .. } => {
-                return Err(Error::InvalidName { name: scope.to_string(), expected: "a schema: [project.]schema" });
+                return Err(Error::InvalidName {
+                    name: scope.to_string(),
+                    expected: "a schema: [project.]schema",
+                });
             }
         }
     }
@@ -76,18 +97,25 @@ fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Res
 fn columns(options: &ShowStatementOptions, fold: bool) -> Result<Statement, Error> {
     match scope(options, fold)? {
         Some(dataset) => Ok(Statement::Describe(dataset)),
-        None => Err(Error::Unsupported { what: "SHOW COLUMNS".to_string(), instead: Some("write SHOW COLUMNS FROM name") }),
+        None => Err(Error::Unsupported {
+            what: "SHOW COLUMNS".to_string(),
+            instead: Some("write SHOW COLUMNS FROM name"),
+        }),
     }
 }
 
 fn scope(options: &ShowStatementOptions, fold: bool) -> Result<Option<TableReference>, Error> {
-    let name: Option<&ObjectName> = options.show_in.as_ref().and_then(|scope| scope.parent_name.as_ref());
+    let name: Option<&ObjectName> =
+        options.show_in.as_ref().and_then(|scope| scope.parent_name.as_ref());
     name.map(|name| reference_of(name, fold)).transpose()
 }
 
 fn filter(options: &ShowStatementOptions, column: &str) -> Result<String, Error> {
     match &options.filter_position {
-        Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => filter_text(filter, column),
+        Some(
+            ShowStatementFilterPosition::Infix(filter)
+            | ShowStatementFilterPosition::Suffix(filter),
+        ) => filter_text(filter, column),
         None => Ok(String::new()),
     }
 }
@@ -95,8 +123,13 @@ fn filter(options: &ShowStatementOptions, column: &str) -> Result<String, Error>
 fn filter_text(filter: &ShowStatementFilter, column: &str) -> Result<String, Error> {
     match filter {
         ShowStatementFilter::Like(pattern) => Ok(format!(" AND {column} LIKE {}", quoted(pattern))),
-        ShowStatementFilter::ILike(pattern) => Ok(format!(" AND {column} ILIKE {}", quoted(pattern))),
-        other => Err(Error::Unsupported { what: format!("SHOW … {other}"), instead: Some("query information_schema") }),
+        ShowStatementFilter::ILike(pattern) => {
+            Ok(format!(" AND {column} ILIKE {}", quoted(pattern)))
+        }
+        other => Err(Error::Unsupported {
+            what: format!("SHOW … {other}"),
+            instead: Some("query information_schema"),
+        }),
     }
 }
 

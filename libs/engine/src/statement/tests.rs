@@ -27,7 +27,9 @@ fn text_that_is_no_single_statement_is_refused() {
 
 #[test]
 fn names_fold_unless_quoted() {
-    let Statement::Describe(name) = read("DESCRIBE Sales.\"Flights\"") else { panic!("no describe") };
+    let Statement::Describe(name) = read("DESCRIBE Sales.\"Flights\"") else {
+        panic!("no describe")
+    };
     assert_eq!(name, TableReference::partial("sales", "Flights"));
 }
 
@@ -44,12 +46,21 @@ fn settings_are_read_in_every_spelling() {
     }
     assert!(matches!(read("SHOW lakegate.execution.tier"), Statement::ShowSetting(Some(_))));
     assert!(matches!(read("SHOW ALL"), Statement::ShowSetting(None)));
-    assert!(matches!(read("RESET lakegate.execution.tier"), Statement::Command(Command::Reset(Some(_)))));
+    assert!(matches!(
+        read("RESET lakegate.execution.tier"),
+        Statement::Command(Command::Reset(Some(_)))
+    ));
 }
 
 #[test]
 fn writes_and_transactions_are_refused_by_name() {
-    for sql in ["insert into t values (1)", "delete from t", "create table t (a int)", "begin", "copy t to 'x.parquet'"] {
+    for sql in [
+        "insert into t values (1)",
+        "delete from t",
+        "create table t (a int)",
+        "begin",
+        "copy t to 'x.parquet'",
+    ] {
         assert_eq!(code_of(sql), ErrorCode::Unsupported, "{sql}");
     }
 }
@@ -58,15 +69,33 @@ fn writes_and_transactions_are_refused_by_name() {
 fn datasets_are_declared_and_dropped() {
     let create = "CREATE EXTERNAL TABLE IF NOT EXISTS s.t STORED AS CSV LOCATION '/data/' OPTIONS ('format.has_header' 'true')";
     assert!(matches!(read(create), Statement::Command(Command::CreateExternalTable(_))));
-    assert!(matches!(read("CREATE SCHEMA IF NOT EXISTS p.s"), Statement::Command(Command::CreateSchema { if_not_exists: true, .. })));
-    assert!(matches!(read("CREATE OR REPLACE VIEW v AS SELECT 1 AS a"), Statement::Command(Command::CreateView { or_replace: true, .. })));
-    let Statement::Command(Command::Drop { kind, names, if_exists, .. }) = read("DROP VIEW IF EXISTS a, b") else { panic!("no drop") };
+    assert!(matches!(
+        read("CREATE SCHEMA IF NOT EXISTS p.s"),
+        Statement::Command(Command::CreateSchema { if_not_exists: true, .. })
+    ));
+    assert!(matches!(
+        read("CREATE OR REPLACE VIEW v AS SELECT 1 AS a"),
+        Statement::Command(Command::CreateView { or_replace: true, .. })
+    ));
+    let Statement::Command(Command::Drop { kind, names, if_exists, .. }) =
+        read("DROP VIEW IF EXISTS a, b")
+    else {
+        panic!("no drop")
+    };
     assert_eq!((kind, names.len(), if_exists), (DropKind::View, 2, true));
 }
 
 #[test]
 fn show_is_a_query_of_information_schema() {
-    for sql in ["SHOW TABLES", "SHOW TABLES FROM sales", "SHOW TABLES LIKE 'fl%'", "SHOW SCHEMAS", "SHOW VIEWS", "SHOW FUNCTIONS", "SHOW PROJECTS"] {
+    for sql in [
+        "SHOW TABLES",
+        "SHOW TABLES FROM sales",
+        "SHOW TABLES LIKE 'fl%'",
+        "SHOW SCHEMAS",
+        "SHOW VIEWS",
+        "SHOW FUNCTIONS",
+        "SHOW PROJECTS",
+    ] {
         assert!(matches!(read(sql), Statement::Query(_)), "{sql}");
     }
     assert!(matches!(read("SHOW COLUMNS FROM t"), Statement::Describe(_)));
@@ -74,7 +103,9 @@ fn show_is_a_query_of_information_schema() {
 
 #[test]
 fn explain_keeps_its_options() {
-    let Statement::Explain { options, statement } = read("EXPLAIN ANALYZE VERBOSE SELECT 1") else { panic!("no explain") };
+    let Statement::Explain { options, statement } = read("EXPLAIN ANALYZE VERBOSE SELECT 1") else {
+        panic!("no explain")
+    };
     assert!(options.analyze && options.verbose && matches!(*statement, Statement::Query(_)));
 }
 
@@ -87,7 +118,9 @@ fn set_operations_that_count_copies_are_refused_wherever_they_stand() {
     ] {
         assert_eq!(code_of(sql), ErrorCode::Unsupported, "{sql}");
     }
-    for sql in ["select 1 intersect select 1", "select 1 except select 2", "select 1 union all select 1"] {
+    for sql in
+        ["select 1 intersect select 1", "select 1 except select 2", "select 1 union all select 1"]
+    {
         assert!(matches!(read(sql), Statement::Query(_)), "{sql}");
     }
 }

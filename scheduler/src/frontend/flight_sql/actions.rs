@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow_flight::sql::{
-    ActionCancelQueryRequest, ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    Any, ProstMessageExt,
+    ActionCancelQueryRequest, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
 };
 use arrow_flight::{
-    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightEndpoint,
-    FlightInfo, RenewFlightEndpointRequest, Result as ActionResult, Ticket as WireTicket,
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus,
+    FlightEndpoint, FlightInfo, RenewFlightEndpointRequest, Result as ActionResult,
+    Ticket as WireTicket,
 };
 use bytes::Bytes;
 use prost::Message;
@@ -51,7 +52,10 @@ const NOT_OFFERED: &[(&str, &str)] = &[
 pub(super) fn list() -> Vec<ActionType> {
     ACTIONS
         .iter()
-        .map(|(name, text)| ActionType { r#type: (*name).to_string(), description: (*text).to_string() })
+        .map(|(name, text)| ActionType {
+            r#type: (*name).to_string(),
+            description: (*text).to_string(),
+        })
         .collect()
 }
 
@@ -77,12 +81,15 @@ impl FlightSql {
             "CancelFlightInfo" => self.cancel_flight_info(session, body),
             "CancelQuery" => {
                 let request = unpack::<ActionCancelQueryRequest>(body)?;
-                let info = FlightInfo::decode(request.info).map_err(|error| unreadable("FlightInfo", &error))?;
+                let info = FlightInfo::decode(request.info)
+                    .map_err(|error| unreadable("FlightInfo", &error))?;
                 let result = self.cancel(session, &info)? as i32;
                 Ok(vec![packed(CANCEL_QUERY_RESULT_TYPE, &CancelQueryResult { result })])
             }
             "RenewFlightEndpoint" => Ok(vec![plain(&self.renew(session, decode(body)?)?)]),
-            "SetSessionOptions" => Ok(vec![plain(&self.set_options(session, decode(body)?).await?)]),
+            "SetSessionOptions" => {
+                Ok(vec![plain(&self.set_options(session, decode(body)?).await?)])
+            }
             "GetSessionOptions" => Ok(vec![plain(&Self::options(session))]),
             "CloseSession" => {
                 self.services.sessions.close(session.id);
@@ -93,8 +100,14 @@ impl FlightSql {
     }
 
     /// Most clients send the request plain, some wrapped in `Any`; they get the answer in kind.
-    fn cancel_flight_info(&self, session: &Session, body: Bytes) -> Result<Vec<ActionResult>, Error> {
-        let wrapped = Any::decode(body.clone()).ok().filter(|any| any.type_url.ends_with("CancelFlightInfoRequest"));
+    fn cancel_flight_info(
+        &self,
+        session: &Session,
+        body: Bytes,
+    ) -> Result<Vec<ActionResult>, Error> {
+        let wrapped = Any::decode(body.clone())
+            .ok()
+            .filter(|any| any.type_url.ends_with("CancelFlightInfoRequest"));
         let request: CancelFlightInfoRequest = match &wrapped {
             Some(any) => decode(any.value.clone())?,
             None => decode(body)?,
@@ -114,7 +127,8 @@ impl FlightSql {
         }
         let mut status = CancelStatus::NotCancellable;
         for endpoint in &info.endpoint {
-            let bytes = endpoint.ticket.as_ref().map(|ticket| &ticket.ticket[..]).unwrap_or_default();
+            let bytes =
+                endpoint.ticket.as_ref().map(|ticket| &ticket.ticket[..]).unwrap_or_default();
             if let Ticket::Statement(id) = Ticket::open(&self.services.signer, session, bytes)?
                 && let Some(latest) = session.withdraw(id)
             {
@@ -126,7 +140,11 @@ impl FlightSql {
     }
 
     /// The same endpoint with a ticket that is good for longer.
-    fn renew(&self, session: &Session, request: RenewFlightEndpointRequest) -> Result<FlightEndpoint, Error> {
+    fn renew(
+        &self,
+        session: &Session,
+        request: RenewFlightEndpointRequest,
+    ) -> Result<FlightEndpoint, Error> {
         let endpoint = request.endpoint.unwrap_or_default();
         let bytes = endpoint.ticket.as_ref().map(|ticket| &ticket.ticket[..]).unwrap_or_default();
         let ticket = Ticket::open(&self.services.signer, session, bytes)?;
@@ -164,7 +182,9 @@ fn unpack<M: ProstMessageExt>(body: Bytes) -> Result<M, Error> {
         Ok(None) => Err(Error::InvalidCommand {
             reason: format!("the action takes {}, not {:?}", M::type_url(), any.type_url),
         }),
-        Err(error) => Err(Error::InvalidCommand { reason: format!("the action cannot be read: {error}") }),
+        Err(error) => {
+            Err(Error::InvalidCommand { reason: format!("the action cannot be read: {error}") })
+        }
     }
 }
 

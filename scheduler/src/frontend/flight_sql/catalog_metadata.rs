@@ -43,7 +43,10 @@ pub(super) fn schema(command: &MetadataCommand) -> SchemaRef {
 ///
 /// # Errors
 /// When the catalog cannot be read.
-pub(super) async fn batch(command: &MetadataCommand, catalog: &Catalog) -> Result<RecordBatch, Error> {
+pub(super) async fn batch(
+    command: &MetadataCommand,
+    catalog: &Catalog,
+) -> Result<RecordBatch, Error> {
     let answer = match command {
         MetadataCommand::Catalogs => catalogs(&*catalog.snapshot().await?),
         MetadataCommand::DbSchemas(command) => db_schemas(&*catalog.snapshot().await?, command),
@@ -94,7 +97,9 @@ fn tables(snapshot: &Snapshot, command: &CommandGetTables) -> Result<RecordBatch
         for schema in schemas.filter(|schema| like::passes(schema_filter, &schema.name)) {
             for dataset in snapshot.datasets(&project.name, &schema.name) {
                 let table_type = type_of(dataset);
-                if like::passes(table_filter, &dataset.name) && is_wanted(&command.table_types, table_type) {
+                if like::passes(table_filter, &dataset.name)
+                    && is_wanted(&command.table_types, table_type)
+                {
                     let columns = if command.include_schema {
                         columns_of(dataset, &project.name, &schema.name)?
                     } else {
@@ -138,9 +143,8 @@ fn type_of(dataset: &Dataset) -> &'static str {
 }
 
 fn is_wanted(types: &[String], table_type: &str) -> bool {
-    let matches = |wanted: &String| {
-        wanted == table_type || (wanted == BASE_TABLE && table_type == "TABLE")
-    };
+    let matches =
+        |wanted: &String| wanted == table_type || (wanted == BASE_TABLE && table_type == "TABLE");
     types.is_empty() || types.iter().any(matches)
 }
 

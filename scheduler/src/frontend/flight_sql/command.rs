@@ -75,9 +75,9 @@ impl Command {
     /// [`Error::InvalidCommand`] when the bytes are none, or of a kind that is not answered.
     pub(super) fn of_descriptor(descriptor: &FlightDescriptor) -> Result<Self, Error> {
         match descriptor.r#type() {
-            DescriptorType::Path => {
-                Err(Error::InvalidCommand { reason: "a descriptor by path names nothing here".into() })
-            }
+            DescriptorType::Path => Err(Error::InvalidCommand {
+                reason: "a descriptor by path names nothing here".into(),
+            }),
             DescriptorType::Cmd | DescriptorType::Unknown => Self::of_bytes(&descriptor.cmd),
         }
     }
@@ -93,16 +93,17 @@ impl Command {
         }
         match Any::decode(bytes.clone()) {
             Ok(any) if any.type_url.starts_with(TYPE_URL_PREFIX) => Self::of_any(any),
-            Ok(any) if any.type_url.contains('/') => {
-                Err(Error::InvalidCommand { reason: format!("{:?} is not a command", any.type_url) })
-            }
+            Ok(any) if any.type_url.contains('/') => Err(Error::InvalidCommand {
+                reason: format!("{:?} is not a command", any.type_url),
+            }),
             _ => Self::of_text(bytes),
         }
     }
 
     fn of_text(bytes: &Bytes) -> Result<Self, Error> {
         let text = std::str::from_utf8(bytes).ok().filter(|text| {
-            !text.trim().is_empty() && !text.contains(|c: char| c.is_control() && !c.is_whitespace())
+            !text.trim().is_empty()
+                && !text.contains(|c: char| c.is_control() && !c.is_whitespace())
         });
         match text {
             Some(sql) => Ok(Self::Statement { sql: sql.to_string() }),
@@ -138,7 +139,9 @@ impl Command {
             WireCommand::CommandGetDbSchemas(command) => Self::Metadata(Meta::DbSchemas(command)),
             WireCommand::CommandGetTables(command) => Self::Metadata(Meta::Tables(command)),
             WireCommand::CommandGetTableTypes(_) => Self::Metadata(Meta::TableTypes),
-            WireCommand::CommandGetPrimaryKeys(command) => Self::Metadata(Meta::PrimaryKeys(command)),
+            WireCommand::CommandGetPrimaryKeys(command) => {
+                Self::Metadata(Meta::PrimaryKeys(command))
+            }
             WireCommand::CommandGetExportedKeys(command) => {
                 Self::Metadata(Meta::ExportedKeys(command))
             }
@@ -149,7 +152,9 @@ impl Command {
                 Self::Metadata(Meta::CrossReference(command))
             }
             WireCommand::CommandGetSqlInfo(command) => Self::Metadata(Meta::SqlInfo(command)),
-            WireCommand::CommandGetXdbcTypeInfo(command) => Self::Metadata(Meta::XdbcTypeInfo(command)),
+            WireCommand::CommandGetXdbcTypeInfo(command) => {
+                Self::Metadata(Meta::XdbcTypeInfo(command))
+            }
             WireCommand::CommandStatementSubstraitPlan(_) => {
                 return Err(Error::Unsupported { what: "Substrait plans".into() });
             }
@@ -218,7 +223,8 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_and_never_panics() {
-        let truncated = packed(&CommandStatementQuery { query: "select 1".into(), transaction_id: None });
+        let truncated =
+            packed(&CommandStatementQuery { query: "select 1".into(), transaction_id: None });
         for length in 0..truncated.len() {
             let _ = decode(truncated[..length].to_vec());
         }
@@ -237,7 +243,10 @@ mod tests {
             unknown.encode_to_vec(),
             foreign.encode_to_vec(),
         ] {
-            assert!(matches!(decode(bytes.clone()), Err(Error::InvalidCommand { .. })), "{bytes:?}");
+            assert!(
+                matches!(decode(bytes.clone()), Err(Error::InvalidCommand { .. })),
+                "{bytes:?}"
+            );
         }
     }
 }

@@ -83,7 +83,8 @@ mod tests {
     }
 
     fn batch(rows: i64) -> RecordBatch {
-        RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(0..rows))]).unwrap()
+        RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(0..rows))])
+            .unwrap()
     }
 
     #[tokio::test]
@@ -99,8 +100,10 @@ mod tests {
     #[tokio::test]
     async fn empty_batches_are_left_out_and_large_ones_split() {
         let input = [Ok::<_, Error>(batch(0)), Ok(batch(3)), Ok(batch(0)), Ok(batch(10_000))];
-        let messages: Vec<_> =
-            encode(schema(), futures::stream::iter(input).boxed(), 20_000).try_collect().await.unwrap();
+        let messages: Vec<_> = encode(schema(), futures::stream::iter(input).boxed(), 20_000)
+            .try_collect()
+            .await
+            .unwrap();
         assert!(messages.iter().skip(1).all(|message| !message.data_body.is_empty()));
         assert!(messages.len() >= 1 + 1 + 4, "{}", messages.len());
     }

@@ -17,7 +17,10 @@ impl FlightSql {
     /// Lets a caller in. The token goes into the response header and into exactly one message,
     /// because clients differ in where they look. The request stream is not waited for: some clients
     /// send nothing in it, and some never end it.
-    pub(super) async fn log_in(&self, metadata: &MetadataMap) -> Result<Response<HandshakeStream>, Error> {
+    pub(super) async fn log_in(
+        &self,
+        metadata: &MetadataMap,
+    ) -> Result<Response<HandshakeStream>, Error> {
         let credential = Credential::of_headers(metadata.as_ref());
         let session = self.services.authenticator.login(credential).await?;
         let token = self.services.authenticator.token_of(&session);

@@ -18,7 +18,10 @@ impl Meter {
     }
 
     /// The call has its answer, or the beginning of it.
-    pub(super) fn settle<T>(mut self, answer: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+    pub(super) fn settle<T>(
+        mut self,
+        answer: Result<Response<T>, Status>,
+    ) -> Result<Response<T>, Status> {
         self.is_settled = true;
         let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
         self.count(code);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_flight::sql::{ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest};
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+};
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::Schema;
@@ -49,7 +51,11 @@ impl FlightSql {
 
     /// Forgets a prepared statement. One that is not there, or never was, is no error: clients close
     /// when they are done with everything else.
-    pub(super) fn close_prepared(&self, session: &Session, request: &ActionClosePreparedStatementRequest) {
+    pub(super) fn close_prepared(
+        &self,
+        session: &Session,
+        request: &ActionClosePreparedStatementRequest,
+    ) {
         let handle = &request.prepared_statement_handle;
         if let Ok(id) = open_handle(&self.services.signer, session, handle) {
             session.forget_prepared(id);
@@ -82,7 +88,11 @@ impl FlightSql {
     }
 
     /// The prepared statement of a handle.
-    pub(super) fn find_prepared(&self, session: &Session, handle: &Bytes) -> Result<Arc<Prepared>, Error> {
+    pub(super) fn find_prepared(
+        &self,
+        session: &Session,
+        handle: &Bytes,
+    ) -> Result<Arc<Prepared>, Error> {
         let id = open_handle(&self.services.signer, session, handle)?;
         session.prepared(id).ok_or(Error::TicketExpired)
     }

@@ -53,23 +53,31 @@ impl FlightSql {
             Command::Prepared { handle } => {
                 refuse_parameters(&first)?;
                 self.find_prepared(session, &handle)?;
-                let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
+                let result =
+                    DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
                 PutResult { app_metadata: result.encode_to_vec().into() }
             }
             Command::Ingest => return Err(Error::Unsupported { what: "uploads of rows".into() }),
             Command::Metadata(_) => {
-                return Err(Error::InvalidCommand { reason: "DoPut takes no catalog command".into() });
+                return Err(Error::InvalidCommand {
+                    reason: "DoPut takes no catalog command".into(),
+                });
             }
         };
         let drained = stream::once(drain(request)).filter_map(|()| async { None });
         Ok(Response::new(stream::iter([Ok(answer)]).chain(drained).boxed()))
     }
 
-    async fn first_message(&self, request: &mut Streaming<FlightData>) -> Result<FlightData, Error> {
+    async fn first_message(
+        &self,
+        request: &mut Streaming<FlightData>,
+    ) -> Result<FlightData, Error> {
         let limit = self.services.limits.request_time;
         match timeout(limit, request.message()).await {
             Ok(Ok(Some(message))) => Ok(message),
-            Ok(Ok(None)) => Err(Error::InvalidCommand { reason: "the request has no message".into() }),
+            Ok(Ok(None)) => {
+                Err(Error::InvalidCommand { reason: "the request has no message".into() })
+            }
             Ok(Err(status)) => Err(Error::InvalidCommand {
                 reason: format!("the request cannot be read: {}", status.message()),
             }),
@@ -89,7 +97,9 @@ async fn drain(mut request: Streaming<FlightData>) {
 /// A statement without parameters is sent with no columns, or with no schema at all.
 fn refuse_parameters(first: &FlightData) -> Result<(), Error> {
     match Schema::try_from(first) {
-        Ok(schema) if !schema.fields().is_empty() => Err(Error::Unsupported { what: "parameters".into() }),
+        Ok(schema) if !schema.fields().is_empty() => {
+            Err(Error::Unsupported { what: "parameters".into() })
+        }
         _ => Ok(()),
     }
 }

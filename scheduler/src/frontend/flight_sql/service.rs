@@ -64,7 +64,9 @@ impl FlightSql {
                 let ticket = Ticket::Metadata(descriptor.cmd.clone());
                 self.flight_info(&session, &schema, &ticket, descriptor)
             }
-            Command::Ingest => Err(Error::InvalidCommand { reason: "rows are uploaded with DoPut".into() }),
+            Command::Ingest => {
+                Err(Error::InvalidCommand { reason: "rows are uploaded with DoPut".into() })
+            }
         }
     }
 
@@ -115,16 +117,23 @@ impl FlightSql {
         }
         match Ticket::open(&self.services.signer, &session, &bytes)? {
             Ticket::Statement(id) => self.fetch_announced(&session, id).await,
-            Ticket::Finished(_) => Ok(egress::encode_none(Arc::new(Schema::empty()), message_bytes)),
+            Ticket::Finished(_) => {
+                Ok(egress::encode_none(Arc::new(Schema::empty()), message_bytes))
+            }
             Ticket::Metadata(command) => self.rows_of_command(&session, &command).await,
         }
     }
 
     /// The rows of a command that was sent as a ticket, or is kept in one.
-    async fn rows_of_command(&self, session: &Arc<Session>, bytes: &Bytes) -> Result<FlightStream, Error> {
+    async fn rows_of_command(
+        &self,
+        session: &Arc<Session>,
+        bytes: &Bytes,
+    ) -> Result<FlightStream, Error> {
         match Command::of_bytes(bytes)? {
             Command::Metadata(command) => {
-                let batch = catalog_metadata::batch(&command, self.services.query.catalog()).await?;
+                let batch =
+                    catalog_metadata::batch(&command, self.services.query.catalog()).await?;
                 Ok(egress::encode_one(batch, self.services.limits.result_message_bytes))
             }
             Command::Statement { sql } => self.fetch_sql(session, &sql).await,
@@ -171,7 +180,10 @@ impl FlightService for FlightSql {
         answer(meter, self.log_in(request.metadata()).await)
     }
 
-    async fn list_flights(&self, _: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+    async fn list_flights(
+        &self,
+        _: Request<Criteria>,
+    ) -> Result<Response<Self::ListFlightsStream>, Status> {
         Meter::start("ListFlights").settle(Err(not_offered("ListFlights")))
     }
 
@@ -194,12 +206,18 @@ impl FlightService for FlightSql {
         answer(meter, info.map(complete).map(Response::new))
     }
 
-    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+    async fn get_schema(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<SchemaResult>, Status> {
         let meter = Meter::start("GetSchema");
         answer(meter, Box::pin(self.schema(request)).await.map(Response::new))
     }
 
-    async fn do_get(&self, request: Request<WireTicket>) -> Result<Response<Self::DoGetStream>, Status> {
+    async fn do_get(
+        &self,
+        request: Request<WireTicket>,
+    ) -> Result<Response<Self::DoGetStream>, Status> {
         let meter = Meter::start("DoGet");
         answer(meter, Box::pin(self.rows(request)).await.map(Response::new))
     }
@@ -223,14 +241,22 @@ impl FlightService for FlightSql {
         Meter::start("DoExchange").settle(Err(not_offered("DoExchange")))
     }
 
-    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+    async fn do_action(
+        &self,
+        request: Request<Action>,
+    ) -> Result<Response<Self::DoActionStream>, Status> {
         let meter = Meter::start("DoAction");
         let result = async {
             let session = self.session(request.metadata()).await?;
             self.act(&session, request.into_inner()).await
         };
         let results = Box::pin(result).await;
-        answer(meter, results.map(|results| Response::new(futures::stream::iter(results.into_iter().map(Ok)).boxed())))
+        answer(
+            meter,
+            results.map(|results| {
+                Response::new(futures::stream::iter(results.into_iter().map(Ok)).boxed())
+            }),
+        )
     }
 
     async fn list_actions(
@@ -239,6 +265,11 @@ impl FlightService for FlightSql {
     ) -> Result<Response<Self::ListActionsStream>, Status> {
         let meter = Meter::start("ListActions");
         let listed = self.session(request.metadata()).await.map(|_| actions::list());
-        answer(meter, listed.map(|listed| Response::new(futures::stream::iter(listed.into_iter().map(Ok)).boxed())))
+        answer(
+            meter,
+            listed.map(|listed| {
+                Response::new(futures::stream::iter(listed.into_iter().map(Ok)).boxed())
+            }),
+        )
     }
 }

@@ -62,7 +62,9 @@ impl FlightSql {
             Some(OptionValue::Bool(value)) => Some(value.to_string()),
             Some(OptionValue::Int64(value)) => Some(value.to_string()),
             Some(OptionValue::Double(value)) => Some(value.to_string()),
-            Some(OptionValue::StringList(_)) => return Ok(Err(SetSessionOptionError::InvalidValue)),
+            Some(OptionValue::StringList(_)) => {
+                return Ok(Err(SetSessionOptionError::InvalidValue));
+            }
         };
         match name {
             CATALOG | SCHEMA => self.use_place(session, name, text).await,
@@ -104,7 +106,11 @@ impl FlightSql {
     }
 }
 
-fn set_setting(session: &Session, name: &str, value: Option<&str>) -> Result<(), SetSessionOptionError> {
+fn set_setting(
+    session: &Session,
+    name: &str,
+    value: Option<&str>,
+) -> Result<(), SetSessionOptionError> {
     session.update_settings(|settings| {
         let changed = match value {
             Some(value) => settings.set(name, value),
@@ -112,7 +118,11 @@ fn set_setting(session: &Session, name: &str, value: Option<&str>) -> Result<(),
         };
         changed.map_err(|_| {
             let is_known = settings.show().iter().any(|shown| shown.key == name);
-            if is_known { SetSessionOptionError::InvalidValue } else { SetSessionOptionError::InvalidName }
+            if is_known {
+                SetSessionOptionError::InvalidValue
+            } else {
+                SetSessionOptionError::InvalidName
+            }
         })
     })
 }

@@ -21,10 +21,39 @@ const ARROW_VERSION: &str = datafusion::arrow::ARROW_VERSION;
 
 /// Words of the dialect that are not in SQL:2003, as JDBC's `getSQLKeywords` wants them.
 const KEYWORDS: &[&str] = &[
-    "ANALYZE", "ANTI", "ASC", "COPY", "CSV", "DATABASE", "DESC", "EXPLAIN", "EXTERNAL", "FORMAT",
-    "ILIKE", "IF", "JSON", "LIMIT", "LOCATION", "OFFSET", "OPTIONS", "PARQUET", "PARTITIONED", "PIVOT",
-    "QUALIFY", "RENAME", "REPLACE", "SCHEMAS", "SEMI", "SHOW", "STORED", "TABLES", "TRUNCATE", "UNNEST",
-    "USE", "VERBOSE", "VIEW",
+    "ANALYZE",
+    "ANTI",
+    "ASC",
+    "COPY",
+    "CSV",
+    "DATABASE",
+    "DESC",
+    "EXPLAIN",
+    "EXTERNAL",
+    "FORMAT",
+    "ILIKE",
+    "IF",
+    "JSON",
+    "LIMIT",
+    "LOCATION",
+    "OFFSET",
+    "OPTIONS",
+    "PARQUET",
+    "PARTITIONED",
+    "PIVOT",
+    "QUALIFY",
+    "RENAME",
+    "REPLACE",
+    "SCHEMAS",
+    "SEMI",
+    "SHOW",
+    "STORED",
+    "TABLES",
+    "TRUNCATE",
+    "UNNEST",
+    "USE",
+    "VERBOSE",
+    "VIEW",
 ];
 
 /// The values; `None` only if they did not fit their schema, which a test excludes.
@@ -93,12 +122,16 @@ fn names_and_words(builder: &mut SqlInfoDataBuilder) {
     builder.append(Info::SqlIdentifierQuoteChar, "\"");
     builder.append(Info::SqlAllTablesAreSelectable, true);
     builder.append(Info::SqlKeywords, KEYWORDS);
-    builder.append(Info::SqlNumericFunctions, function_names(datafusion::functions::math::functions()));
+    builder.append(
+        Info::SqlNumericFunctions,
+        function_names(datafusion::functions::math::functions()),
+    );
     let mut strings = datafusion::functions::string::functions();
     strings.extend(datafusion::functions::unicode::functions());
     strings.extend(datafusion::functions::regex::functions());
     builder.append(Info::SqlStringFunctions, function_names(strings));
-    builder.append(Info::SqlSystemFunctions, function_names(datafusion::functions::core::functions()));
+    builder
+        .append(Info::SqlSystemFunctions, function_names(datafusion::functions::core::functions()));
     let moments = datafusion::functions::datetime::functions();
     builder.append(Info::SqlDatetimeFunctions, function_names(moments));
     builder.append(Info::SqlSearchStringEscape, "\\");
@@ -109,8 +142,11 @@ fn names_and_words(builder: &mut SqlInfoDataBuilder) {
     builder.append(Info::SqlCatalogAtStart, true);
 }
 
-fn function_names(functions: Vec<std::sync::Arc<datafusion::logical_expr::ScalarUDF>>) -> Vec<String> {
-    let mut names: Vec<String> = functions.iter().map(|function| function.name().to_string()).collect();
+fn function_names(
+    functions: Vec<std::sync::Arc<datafusion::logical_expr::ScalarUDF>>,
+) -> Vec<String> {
+    let mut names: Vec<String> =
+        functions.iter().map(|function| function.name().to_string()).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -159,8 +195,9 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
     for source in numbers.iter().chain(&[C::SqlConvertBit]) {
         map.insert(*source as i32, from_number.clone());
     }
-    let from_text =
-        number(&[&numbers[..], &texts, &moments, &[C::SqlConvertBit, C::SqlConvertVarbinary]].concat());
+    let from_text = number(
+        &[&numbers[..], &texts, &moments, &[C::SqlConvertBit, C::SqlConvertVarbinary]].concat(),
+    );
     for source in texts {
         map.insert(source as i32, from_text.clone());
     }
@@ -168,7 +205,10 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
     map.insert(C::SqlConvertDate as i32, number(&[&day[..], &texts].concat()));
     map.insert(C::SqlConvertTime as i32, number(&[&[C::SqlConvertTime][..], &texts].concat()));
     map.insert(C::SqlConvertTimestamp as i32, number(&[&moments[..], &texts].concat()));
-    map.insert(C::SqlConvertVarbinary as i32, number(&[&[C::SqlConvertVarbinary][..], &texts].concat()));
+    map.insert(
+        C::SqlConvertVarbinary as i32,
+        number(&[&[C::SqlConvertVarbinary][..], &texts].concat()),
+    );
     map
 }
 

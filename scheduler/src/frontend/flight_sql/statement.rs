@@ -80,7 +80,11 @@ impl FlightSql {
     }
 
     /// The rows of `sql`, which was sent in place of a ticket.
-    pub(super) async fn fetch_sql(&self, session: &Arc<Session>, sql: &str) -> Result<FlightStream, Error> {
+    pub(super) async fn fetch_sql(
+        &self,
+        session: &Arc<Session>,
+        sql: &str,
+    ) -> Result<FlightStream, Error> {
         let statement = self.services.query.prepare(session, sql).await?;
         self.fetch(session, &statement, QueryId::new()).await
     }

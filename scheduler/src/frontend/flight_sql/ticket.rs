@@ -68,7 +68,8 @@ impl Ticket {
             signer.unseal(Purpose::Ticket, &binding(session), text).ok_or(Error::TicketInvalid)?;
         let (head, body) = payload.split_at_checked(HEAD_LENGTH).ok_or(Error::TicketInvalid)?;
         let (kind, expires) = head.split_first().ok_or(Error::TicketInvalid)?;
-        let expires = expires.try_into().map(u64::from_be_bytes).map_err(|_| Error::TicketInvalid)?;
+        let expires =
+            expires.try_into().map(u64::from_be_bytes).map_err(|_| Error::TicketInvalid)?;
         if unix_seconds(SystemTime::now()) > expires {
             return Err(Error::TicketExpired);
         }

@@ -17,7 +17,8 @@ pub(super) async fn info(_: Caller) -> Json<Value> {
 
 /// The executors; none where the cluster port is closed.
 pub(super) async fn cluster(_: Caller, State(services): Shared) -> Json<Value> {
-    let executors = services.durable.as_ref().map(|durable| durable.executors()).unwrap_or_default();
+    let executors =
+        services.durable.as_ref().map(|durable| durable.executors()).unwrap_or_default();
     Json(json!({ "executors": executors }))
 }
 
@@ -44,7 +45,9 @@ pub(super) async fn cancel(
 ) -> Result<StatusCode, Problem> {
     let services: &Services = &services;
     match parse(&id) {
-        Some(query) if services.query.registry().cancel(&principal, query) => Ok(StatusCode::NO_CONTENT),
+        Some(query) if services.query.registry().cancel(&principal, query) => {
+            Ok(StatusCode::NO_CONTENT)
+        }
         _ => Err(unknown(id)),
     }
 }

@@ -17,7 +17,8 @@ pub(super) async fn healthz(State(services): Shared) -> Response {
     if services.is_healthy() {
         return "ok\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "the event loop of the durable tier has died\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, "the event loop of the durable tier has died\n")
+        .into_response()
 }
 
 /// 200 while statements are served; 503 while the server starts or stops.

@@ -39,7 +39,10 @@ struct Caller(Principal);
 impl FromRequestParts<Arc<Services>> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, Problem> {
         let credential = Credential::of_headers(&parts.headers);
         match services.authenticator.principal(credential).await {
             Ok(principal) => Ok(Self(principal)),

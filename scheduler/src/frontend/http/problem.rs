@@ -41,7 +41,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"lakegate\", Bearer realm=\"lakegate\"");
+            let challenge =
+                HeaderValue::from_static("Basic realm=\"lakegate\", Bearer realm=\"lakegate\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         response

@@ -28,7 +28,8 @@ pub(in crate::query) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
         DatasetKind::Table(table) => &table.columns_ipc,
         DatasetKind::View(view) => &view.columns_ipc,
     };
-    schema::decode(bytes).map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
+    schema::decode(bytes)
+        .map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
 }
 
 /// The table that the catalog's entry describes; `None` for a view.
@@ -46,9 +47,11 @@ pub(in crate::query) fn external_table(dataset: &Dataset) -> Result<Option<Exter
 /// The view that the catalog's entry describes; `None` for a table.
 pub(in crate::query) fn view_entry(dataset: &Dataset) -> Option<ViewEntry> {
     match &dataset.kind {
-        DatasetKind::View(view) => {
-            Some(ViewEntry { sql: view.sql.clone(), project: view.project.clone(), schema: view.schema.clone() })
-        }
+        DatasetKind::View(view) => Some(ViewEntry {
+            sql: view.sql.clone(),
+            project: view.project.clone(),
+            schema: view.schema.clone(),
+        }),
         DatasetKind::Table(_) => None,
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
+use datafusion::common::{ResolvedTableReference, TableReference};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
-use datafusion::common::{ResolvedTableReference, TableReference};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::{INFORMATION_SCHEMA, Snapshot};
@@ -62,7 +62,9 @@ impl Resolver {
             for reference in references {
                 let is_function = is_table_function(&state, &reference);
                 let name = absolute(&state, reference);
-                if is_function && self.snapshot.resolve(&name.catalog, &name.schema, &name.table).is_err() {
+                if is_function
+                    && self.snapshot.resolve(&name.catalog, &name.schema, &name.table).is_err()
+                {
                     continue;
                 }
                 if &*name.schema != INFORMATION_SCHEMA && !resolved.contains_key(&name) {
@@ -78,7 +80,12 @@ impl Resolver {
         .boxed()
     }
 
-    async fn table(&self, state: &SessionState, name: &ResolvedTableReference, depth: usize) -> Result<Arc<dyn TableProvider>, Error> {
+    async fn table(
+        &self,
+        state: &SessionState,
+        name: &ResolvedTableReference,
+        depth: usize,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
         let dataset = self.snapshot.resolve(&name.catalog, &name.schema, &name.table)?;
         if let Some(view) = view_entry(dataset) {
             return self.view(state, name, view, depth).await;
@@ -89,11 +96,18 @@ impl Resolver {
         }
     }
 
-    async fn view(&self, state: &SessionState, name: &ResolvedTableReference, view: ViewEntry, depth: usize) -> Result<Arc<dyn TableProvider>, Error> {
+    async fn view(
+        &self,
+        state: &SessionState,
+        name: &ResolvedTableReference,
+        view: ViewEntry,
+        depth: usize,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
         if depth >= VIEW_DEPTH_MAX {
             return Err(Error::ViewsTooDeep { name: name.to_string(), limit: VIEW_DEPTH_MAX });
         }
-        let config = state.config().clone().with_default_catalog_and_schema(view.project, view.schema);
+        let config =
+            state.config().clone().with_default_catalog_and_schema(view.project, view.schema);
         let mut state = state.clone();
         *state.config_mut() = config;
         let fold = state.config().options().sql_parser.enable_ident_normalization;
@@ -112,7 +126,10 @@ fn is_table_function(state: &SessionState, reference: &TableReference) -> bool {
 }
 
 /// The full name that `reference` means in `state`.
-pub(in crate::query) fn absolute(state: &SessionState, reference: TableReference) -> ResolvedTableReference {
+pub(in crate::query) fn absolute(
+    state: &SessionState,
+    reference: TableReference,
+) -> ResolvedTableReference {
     let defaults = &state.config().options().catalog;
     reference.resolve(&defaults.default_catalog, &defaults.default_schema)
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider,
+};
+use datafusion::common::ResolvedTableReference;
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::common::ResolvedTableReference;
 use lakegate_catalog::{Dataset, DatasetKind, INFORMATION_SCHEMA, Snapshot};
 use lakegate_engine::schema;
 
@@ -39,7 +41,11 @@ impl std::fmt::Debug for NameScope {
 }
 
 impl CatalogProviderList for NameScope {
-    fn register_catalog(&self, _name: String, _catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+    fn register_catalog(
+        &self,
+        _name: String,
+        _catalog: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
         None
     }
 
@@ -69,7 +75,11 @@ impl CatalogProvider for ProjectScope {
             return Some(Arc::new(InformationSchema::new(Arc::new(self.scope.clone()))));
         }
         self.scope.snapshot.schemas(&self.project).find(|schema| schema.name == name)?;
-        Some(Arc::new(SchemaScope { scope: self.scope.clone(), project: self.project.clone(), schema: name.to_string() }))
+        Some(Arc::new(SchemaScope {
+            scope: self.scope.clone(),
+            project: self.project.clone(),
+            schema: name.to_string(),
+        }))
     }
 }
 
@@ -89,7 +99,11 @@ impl SchemaScope {
 #[async_trait]
 impl SchemaProvider for SchemaScope {
     fn table_names(&self) -> Vec<String> {
-        self.scope.snapshot.datasets(&self.project, &self.schema).map(|dataset| dataset.name.clone()).collect()
+        self.scope
+            .snapshot
+            .datasets(&self.project, &self.schema)
+            .map(|dataset| dataset.name.clone())
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -103,7 +117,10 @@ impl SchemaProvider for SchemaScope {
         }
         // Only information_schema asks for tables that the statement does not name: it reads
         // columns and definitions, never rows.
-        Ok(self.dataset(name).and_then(|dataset| Described::of(dataset).ok()).map(|table| Arc::new(table) as _))
+        Ok(self
+            .dataset(name)
+            .and_then(|dataset| Described::of(dataset).ok())
+            .map(|table| Arc::new(table) as _))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
