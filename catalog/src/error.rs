@@ -171,11 +171,12 @@ impl Error {
             Self::Open { source, .. }
             | Self::Conflict { source, .. }
             | Self::Database { source, .. } => primary_code(source),
-            Self::Migrate { source, .. } => match source {
-                sqlx::migrate::MigrateError::Execute(source)
-                | sqlx::migrate::MigrateError::ExecuteMigration(source, _) => primary_code(source),
-                _ => None,
-            },
+            Self::Migrate {
+                source:
+                    sqlx::migrate::MigrateError::Execute(source)
+                    | sqlx::migrate::MigrateError::ExecuteMigration(source, _),
+                ..
+            } => primary_code(source),
             _ => None,
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn query_memory() -> ByteSize {
     let container =
         CGROUP_LIMITS.iter().find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
     let available = container.map_or(machine, |limit| machine.min(ByteSize(limit)));
-    #[expect(
+    #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,

@@ -196,7 +196,7 @@ fn noise_on_the_ports_harms_nothing() {
     let mut cluster = Cluster::start(1);
     let ports = [cluster.server.address(), cluster.server.cluster_address()].map(str::to_owned);
     let noise: Vec<u8> =
-        (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..4096_u32).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
     for address in &ports {
         for message in [
             &noise[..],

@@ -1,5 +1,11 @@
 //! A durable tier and its executors in one process, with faults made at chosen moments.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed step of a test is a failed test"
+)]
+
 mod losses;
 mod results;
 mod strangers;

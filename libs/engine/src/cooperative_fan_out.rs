@@ -57,11 +57,10 @@ impl PhysicalOptimizerRule for CooperativeFanOut {
 mod tests {
     use datafusion::physical_plan::displayable;
     use datafusion::prelude::SessionContext;
+    use lakegate_common::ByteSize;
 
-    use super::*;
     use crate::runtime::{RuntimeLimits, runtime};
     use crate::session::{local_config, local_state};
-    use lakegate_common::ByteSize;
 
     #[tokio::test]
     async fn a_join_yields_by_itself() {

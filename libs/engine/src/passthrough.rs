@@ -1,7 +1,7 @@
 //! Plans whose rows go from the files to the client with little done to them.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
 /// Whether `plan` hands text or bytes on as it reads them: scans, projections, filters and limits

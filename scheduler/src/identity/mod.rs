@@ -25,11 +25,11 @@ pub struct Principal {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A principal of that name.
-    pub fn principal(name: &str) -> Principal {
+    pub(crate) fn principal(name: &str) -> Principal {
         let id = uuid::Uuid::now_v7().to_string();
         Principal { id: id.parse().unwrap(), name: name.to_string(), is_admin: false }
     }

@@ -220,11 +220,11 @@ impl fmt::Debug for Session {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A session of a principal of that name.
-    pub fn session_of(name: &str) -> Session {
+    pub(crate) fn session_of(name: &str) -> Session {
         Session::new(crate::identity::tests::principal(name), &Limits::default())
     }
 
