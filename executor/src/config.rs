@@ -9,6 +9,9 @@ use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
 use serde::Deserialize;
 
+/// Variables of the server, which may stand in the same environment.
+const SERVER_VARIABLES: &[&str] = &["LAKEGATE_CLUSTER_LISTEN"];
+
 /// Every setting of an executor.
 pub(crate) const KEYS: &[KnownKey] = &[
     KnownKey::required("scheduler", "127.0.0.1:8816", "HOST:PORT of the scheduler's cluster port."),
@@ -87,7 +90,7 @@ impl Config {
     pub fn load(options: Options) -> Result<Self, ConfigError> {
         Loader::new(KEYS)
             .file(options.config_file.as_deref())
-            .environment(&[])
+            .environment(SERVER_VARIABLES)
             .flags(options.flags)
             .load_checked(Self::faults)
     }

@@ -65,7 +65,23 @@ enum Meaning {
 }
 
 /// Ballista gives only a text; ours come first, then its own, by the words that mark them.
+/// What the wire says when the executor at its other end dies in the middle of a shuffle file. The
+/// reader then has an error of the stream, which Ballista takes for one of the data.
+const BROKEN_CONNECTION: [&str; 8] = [
+    "error reading a body from connection",
+    "h2 protocol error",
+    "stream closed because of a broken pipe",
+    "Connection reset by peer",
+    "Connection refused",
+    "tcp connect error",
+    "transport error",
+    "Unexpected End of Stream",
+];
+
 fn meaning(text: &str) -> Meaning {
+    if BROKEN_CONNECTION.iter().any(|words| text.contains(words)) {
+        return Meaning::ExecutorLost;
+    }
     if let Some((code, text)) = task_failure::decode(text) {
         return Meaning::Final(Error::Task { code, text });
     }
@@ -134,6 +150,18 @@ mod tests {
             "Task 1 in Stage 2 failed 4 times, fail the stage, most recent failure reason: {inner:?}"
         );
         assert_eq!(code(failed(&text), 1), Some(ErrorCode::StorageError));
+    }
+
+    #[test]
+    fn a_connection_that_breaks_in_the_middle_of_a_file_is_no_fault_of_the_data() {
+        let inner = task_failure::encode(
+            ErrorCode::DataError,
+            "Arrow error: Ipc error: code: 'Unknown error', message: \"h2 protocol error: error \
+             reading a body from connection\"",
+        );
+        let text = format!("Job failed due to stage 3 failed: {inner}\n");
+        assert_eq!(code(failed(&text), 1), None);
+        assert_eq!(code(failed(&text), 4), Some(ErrorCode::ExecutorLost));
     }
 
     #[test]

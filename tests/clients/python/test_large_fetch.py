@@ -2,6 +2,8 @@
 
 import time
 
+import pyarrow.compute as pc
+
 from conftest import active_queries, connect, wait_until
 
 ROWS = 3_000_000
@@ -38,7 +40,8 @@ def test_a_hundred_columns_arrive(cursor):
     cursor.execute(f"SELECT {columns} FROM generate_series(1, 20000) AS t(n)")
     table = cursor.fetch_arrow_table()
     assert table.shape == (20_000, 100)
-    assert table.column("c99")[0].as_py() == 100
+    assert pc.min(table.column("c99")).as_py() == 100
+    assert pc.max(table.column("c99")).as_py() == 20_099
 
 
 def test_a_reader_that_waits_holds_up_nobody():
