@@ -1,8 +1,7 @@
 //! Rows on their way out: record batches become Flight messages.
 //!
-//! The stream does its work when it is polled, and HTTP/2 polls it only while the client takes more:
-//! a client that stops reading holds up its own query and nothing else. Dropping the stream drops
-//! the query.
+//! A few messages are made ahead of the client (`ahead`), no more: a client that stops reading holds
+//! up its own query and nothing else. Dropping the stream drops the query.
 
 use std::pin::Pin;
 
@@ -16,6 +15,7 @@ use futures::{Stream, StreamExt};
 use lakegate_common::Coded;
 use tonic::Status;
 
+use super::ahead::make_ahead;
 use crate::frontend::status::status_of;
 
 /// A stream of Flight messages.
@@ -44,7 +44,7 @@ where
         .with_dictionary_handling(DictionaryHandling::Hydrate)
         .build(batches)
         .map(|message| message.map_err(status_of_flight));
-    Box::pin(messages)
+    make_ahead(Box::pin(messages))
 }
 
 /// The messages of one batch that is already there.

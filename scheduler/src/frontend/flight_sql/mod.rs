@@ -4,6 +4,7 @@
 //! is the only place where errors become gRPC statuses.
 
 mod actions;
+mod ahead;
 mod catalog_metadata;
 mod column_metadata;
 mod command;
