@@ -6,11 +6,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::context::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use lakegate_engine::schema::conform;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
@@ -55,11 +54,16 @@ impl LocalThreads {
                 let _ = sender.send(Err(error)).await;
             }
         }));
-        let batches = ReceiverStream::new(receiver).map(move |batch| {
-            let _running = &task;
-            batch
-        });
-        batches.boxed()
+        let running = Some((receiver, task));
+        stream::unfold(running, |running| async move {
+            let (mut batches, task) = running?;
+            match batches.recv().await {
+                Some(batch) => Some((batch, Some((batches, task)))),
+                // A task that panicked closes the channel too: its rows are not the whole result.
+                None => task.await.is_err().then_some((Err(Error::TaskLost), None)),
+            }
+        })
+        .boxed()
     }
 }
 
@@ -85,4 +89,30 @@ async fn drive(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plan_that_panics_fails_its_query_instead_of_ending_it() {
+        use arrow::datatypes::{DataType, Field, Schema};
+        use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+        use datafusion::prelude::SessionContext;
+
+        let session = SessionContext::new();
+        let panics = |_: &[ColumnarValue]| panic!("on purpose");
+        let function =
+            create_udf("panics", vec![], DataType::Int64, Volatility::Volatile, Arc::new(panics));
+        session.register_udf(function);
+        let plan = session.sql("SELECT panics() AS n").await.unwrap();
+        let plan = plan.create_physical_plan().await.unwrap();
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let permit = Arc::new(tokio::sync::Semaphore::new(1)).acquire_owned().await.unwrap();
+        let threads = LocalThreads::start(1).unwrap();
+        let mut batches = threads.run(plan, session.task_ctx(), schema, permit);
+        assert!(matches!(batches.next().await, Some(Err(Error::TaskLost))));
+        assert!(batches.next().await.is_none());
+    }
 }

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
 
 use super::egress::FlightStream;
 
@@ -29,7 +30,14 @@ pub(super) fn make_ahead(messages: FlightStream) -> FlightStream {
                 *left -= 1;
                 messages.next().await
             }
-            From::Ahead { messages, .. } => messages.recv().await,
+            From::Ahead { messages, task } => match messages.recv().await {
+                // A task that panicked closes the channel too: the result is not whole.
+                None => match task.take()?.await {
+                    Ok(()) => None,
+                    Err(_) => Some(Err(Status::internal("internal: the result broke off"))),
+                },
+                message => message,
+            },
         };
         message.map(|message| (message, from))
     }))
@@ -40,7 +48,7 @@ type Message = <FlightStream as futures::Stream>::Item;
 /// Where the next message comes from.
 enum From {
     Asked { messages: FlightStream, left: usize },
-    Ahead { messages: mpsc::Receiver<Message>, _task: AbortOnDropHandle<()> },
+    Ahead { messages: mpsc::Receiver<Message>, task: Option<AbortOnDropHandle<()>> },
 }
 
 impl From {
@@ -53,7 +61,7 @@ impl From {
                 }
             }
         });
-        Self::Ahead { messages: receiver, _task: AbortOnDropHandle::new(task) }
+        Self::Ahead { messages: receiver, task: Some(AbortOnDropHandle::new(task)) }
     }
 }
 
