@@ -12,6 +12,7 @@ mod listen;
 mod machine;
 mod membership;
 mod node;
+mod object_access;
 mod reporter;
 mod run;
 mod scratch;

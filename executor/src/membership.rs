@@ -42,6 +42,8 @@ const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 const QUESTION_MAX: usize = 10_000;
 
 type Shown = InterceptedService<Channel, ShowToken>;
+/// A client for what members ask beside Ballista's own calls.
+pub(crate) type MemberClient = SchedulerClient<Shown>;
 
 /// What an executor tells of itself when it joins.
 pub(crate) struct Facts {
@@ -55,7 +57,7 @@ pub(crate) struct Membership {
     address: String,
     facts: Facts,
     scheduler: SchedulerGrpcClient<Shown>,
-    member: SchedulerClient<Shown>,
+    member: MemberClient,
     /// The identifier now; `None` between two memberships.
     id: watch::Sender<Option<String>>,
     draining: AtomicBool,
@@ -93,6 +95,11 @@ impl Membership {
     /// A client of the scheduler.
     pub(crate) fn scheduler(&self) -> SchedulerGrpcClient<Shown> {
         self.scheduler.clone()
+    }
+
+    /// A client for what members ask beside Ballista's own calls.
+    pub(crate) fn member(&self) -> MemberClient {
+        self.member.clone()
     }
 
     /// The identifier now; `None` between two memberships.

@@ -12,6 +12,7 @@ use lakegate_common::cluster_token::ClusterToken;
 use lakegate_engine::channel::{self, KEEPALIVE, MESSAGE_BYTES_MAX};
 use lakegate_engine::codec;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
+use lakegate_lake::store::{Bounds, Stores};
 use lakegate_proto::cluster::v1::executor_server::ExecutorServer;
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
@@ -24,6 +25,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::config::Config;
 use crate::listen::Port;
 use crate::membership::{Facts, Membership};
+use crate::object_access::SchedulerAccess;
 use crate::reporter::{self, Reports};
 use crate::scratch::Scratch;
 use crate::service::{FileService, LivenessService, TaskService};
@@ -69,7 +71,9 @@ impl Node {
         };
         let membership = Membership::new(&config.scheduler, facts, token)?;
         let (reports, reporter) = reporter::channel();
-        let environment = environment(&config, memory, &scratch, token)?;
+        let access = SchedulerAccess::new(membership.member(), token.clone());
+        let stores = Stores::new(Arc::new(access), Bounds::default());
+        let environment = environment(&config, memory, &scratch, token, stores)?;
         let tasks = TaskRunner::new(environment, threads.handle(), reports.clone());
         let mut node = Self {
             membership,
@@ -186,6 +190,7 @@ fn environment(
     memory: ByteSize,
     scratch: &Arc<Scratch>,
     token: &ClusterToken,
+    stores: Arc<Stores>,
 ) -> Result<Environment, Error> {
     let failed = |source| Error::Runtime { source };
     let limits =
@@ -194,7 +199,7 @@ fn environment(
         codec: codec::plan_codec(),
         functions: Arc::new(codec::functions()),
         config: channel::executor_config(token).map_err(failed)?,
-        runtime: runtime(limits, scratch.spill()).map_err(failed)?,
+        runtime: runtime(limits, scratch.spill(), stores).map_err(failed)?,
         scratch: Arc::clone(scratch),
         engine: DefaultExecutionEngine::with_client_pool(Arc::new(ShuffleClients::new(
             Handle::current(),

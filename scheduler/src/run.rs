@@ -11,12 +11,13 @@ use lakegate_catalog::Catalog;
 use lakegate_common::secret::{self, Secret};
 use lakegate_common::supervisor::{OnFailure, Stage, Supervisor, shutdown_signal};
 use lakegate_common::telemetry;
+use lakegate_lake::store::{AccessSource, Bounds, NoAccess, Stores};
 use tokio::net::TcpListener;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::DataFolder;
-use crate::durable::Durable;
+use crate::durable::{ClusterPort, Durable};
 use crate::frontend::{Server, Services};
 use crate::identity::{Authenticator, Signer};
 use crate::query::QueryService;
@@ -87,6 +88,9 @@ async fn start(config: &Config) -> Result<Running, Error> {
     let catalog = Catalog::open(folder.catalog()).await?;
     create_admin(&catalog).await?;
 
+    let access: Arc<dyn AccessSource> = Arc::new(NoAccess);
+    let stores = Stores::new(Arc::clone(&access), Bounds::default());
+
     let mut cluster_address = None;
     let mut durable = None;
     if let Some((listener, given)) = cluster_listener.zip(config.cluster_listen.as_deref()) {
@@ -95,13 +99,24 @@ async fn start(config: &Config) -> Result<Running, Error> {
             Some(host) => format!("{host}:{}", address.port()),
             None => address.to_string(),
         };
-        let started = Durable::start(config.durable(), cluster_token, listener, advertised).await?;
+        let port = ClusterPort {
+            token: cluster_token,
+            listener,
+            advertise: advertised,
+            access: Arc::clone(&access),
+        };
+        let started = Durable::start(config.durable(), port).await?;
         cluster_address = Some(address);
         durable = Some(started);
     }
-    let query =
-        QueryService::new(config.query(), catalog.clone(), durable.clone(), &folder.scratch())
-            .await?;
+    let query = QueryService::new(
+        config.query(),
+        catalog.clone(),
+        durable.clone(),
+        stores,
+        &folder.scratch(),
+    )
+    .await?;
     let sessions = Arc::new(SessionStore::new(config.sessions()));
     let authenticator =
         Authenticator::new(catalog.clone(), Arc::clone(&signer), Arc::clone(&sessions))?;

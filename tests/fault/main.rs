@@ -1,7 +1,8 @@
 //! Things that break: processes killed, cables cut, disks full, input that is wrong.
 //!
-//! Every fault is made on purpose at a chosen moment, every wait has a deadline, and afterwards the
-//! server must be unharmed and the answer the one of a run without the fault.
+//! Every fault is made on purpose, at a chosen moment or at a random one whose seed is told; every
+//! wait has a deadline, and afterwards the server must be unharmed and the answer the one of a run
+//! without the fault.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,8 @@ mod disks;
 mod endurance;
 mod executors;
 mod networks;
+mod standstill;
+mod tpch_kills;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
     let mut tests = bad_input::tests();
     tests.extend(cancelling::tests());
     tests.extend(executors::tests());
+    tests.extend(tpch_kills::tests());
+    tests.extend(standstill::tests());
     tests.extend(networks::tests());
     tests.extend(disks::tests());
     tests.extend(endurance::tests());

@@ -6,7 +6,10 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod event_loop;
 mod losses;
+mod proxy;
+mod reports;
 mod results;
 mod strangers;
 mod support;

@@ -15,7 +15,8 @@ use lakegate_common::ByteSize;
 use lakegate_common::cluster_token::ClusterToken;
 use lakegate_common::secret::Secret;
 use lakegate_executor::{Config, Node};
-use lakegate_scheduler::durable::{self, Durable, DurableQuery, ExecutorState};
+use lakegate_lake::store::NoAccess;
+use lakegate_scheduler::durable::{self, ClusterPort, Durable, DurableQuery, ExecutorState};
 use lakegate_scheduler::query::QueryId;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -96,9 +97,7 @@ impl Fleet {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let cluster_address = listener.local_addr().unwrap().to_string();
         let durable =
-            Durable::start(config, Secret::from_text(TOKEN), listener, cluster_address.clone())
-                .await
-                .unwrap();
+            Durable::start(config, cluster_port(listener, &cluster_address)).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         write_tables(data.path()).await;
         let mut fleet = Self { durable, cluster_address, executors: Vec::new(), data };
@@ -109,7 +108,13 @@ impl Fleet {
     }
 
     pub(crate) async fn add(&mut self) {
-        self.executors.push(Executor::start(&self.cluster_address).await);
+        let address = self.cluster_address.clone();
+        self.add_at(&address).await;
+    }
+
+    /// Adds an executor that takes `scheduler` for the cluster port.
+    pub(crate) async fn add_at(&mut self, scheduler: &str) {
+        self.executors.push(Executor::start(scheduler).await);
     }
 
     /// A session in which plans for the executors are made.
@@ -151,10 +156,25 @@ impl Fleet {
     }
 }
 
+fn cluster_port(listener: TcpListener, address: &str) -> ClusterPort {
+    ClusterPort {
+        token: Secret::from_text(TOKEN),
+        listener,
+        advertise: address.to_string(),
+        access: Arc::new(NoAccess),
+    }
+}
+
 /// Reads a query to its end.
-pub(crate) async fn read(query: DurableQuery) -> Result<String, durable::Error> {
+pub(crate) async fn read(mut query: DurableQuery) -> Result<String, durable::Error> {
+    read_rows(&mut query).await
+}
+
+/// Reads all rows of a query, of which more can be asked afterwards.
+pub(crate) async fn read_rows(query: &mut DurableQuery) -> Result<String, durable::Error> {
+    let rows = (&mut query.batches).try_collect();
     let batches: Vec<RecordBatch> =
-        tokio::time::timeout(DEADLINE, query.batches.try_collect()).await.expect("a query ends")?;
+        tokio::time::timeout(DEADLINE, rows).await.expect("a query ends")?;
     Ok(table(&batches))
 }
 

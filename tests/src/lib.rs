@@ -21,6 +21,7 @@ pub mod http;
 pub mod network;
 pub mod process;
 pub mod queries;
+pub mod random;
 pub mod render;
 pub mod requirements;
 pub mod server;

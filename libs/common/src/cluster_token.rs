@@ -13,6 +13,7 @@ use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
 use crate::error::{Coded, ErrorCode};
+use crate::seal::SealingKey;
 use crate::secret::Secret;
 
 /// The variable that holds the token; with `_FILE` behind it, the file that does.
@@ -26,6 +27,8 @@ pub const TOKEN_CHARACTERS_MIN: usize = 16;
 
 /// What the user agent of a member begins with.
 const AGENT_PREFIX: &str = "lakegate-member/";
+/// What the key is for that seals what members tell one another in confidence.
+const SEALING_PURPOSE: &str = "lakegate cluster secrets";
 /// What the derived word is for; another purpose would get another word.
 const AGENT_PURPOSE: &[u8] = b"lakegate cluster member";
 
@@ -59,6 +62,7 @@ impl Coded for Error {
 pub struct ClusterToken {
     bearer: MetadataValue<Ascii>,
     agent: MetadataValue<Ascii>,
+    sealing: SealingKey,
 }
 
 impl ClusterToken {
@@ -78,7 +82,12 @@ impl ClusterToken {
         };
         let bearer = value(format!("Bearer {}", token.expose()))?;
         let agent = value(format!("{AGENT_PREFIX}{}", derived_word(token)?))?;
-        Ok(Self { bearer, agent })
+        Ok(Self { bearer, agent, sealing: SealingKey::derived(token, SEALING_PURPOSE) })
+    }
+
+    /// The key for what only members may read.
+    pub fn sealing(&self) -> &SealingKey {
+        &self.sealing
     }
 
     /// The user agent that members show where they cannot send a header.

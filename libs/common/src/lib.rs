@@ -7,6 +7,7 @@ pub mod config;
 pub mod duration;
 pub mod error;
 pub mod nearest;
+pub mod seal;
 pub mod secret;
 pub mod supervisor;
 pub mod telemetry;

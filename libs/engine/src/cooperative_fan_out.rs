@@ -58,7 +58,9 @@ mod tests {
     use datafusion::physical_plan::displayable;
     use datafusion::prelude::SessionContext;
     use lakegate_common::ByteSize;
+    use lakegate_lake::store::{Bounds, NoAccess, Stores};
 
+    use super::*;
     use crate::runtime::{RuntimeLimits, runtime};
     use crate::session::{local_config, local_state};
 
@@ -73,7 +75,8 @@ mod tests {
         let config = local_config(2).with_create_default_catalog_and_schema(true);
         let session = SessionContext::new_with_state(local_state(
             config,
-            runtime(limits, scratch.path()).unwrap(),
+            runtime(limits, scratch.path(), Stores::new(Arc::new(NoAccess), Bounds::default()))
+                .unwrap(),
         ));
         let sql = "select count(*) from generate_series(1, 10) a(x) join generate_series(1, 10) b(y) on a.x = b.y";
         let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();

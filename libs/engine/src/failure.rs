@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use lakegate_common::ErrorCode;
+use lakegate_common::{Coded, ErrorCode};
+use lakegate_lake::Error as LakeError;
 
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
@@ -26,17 +27,15 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
         DataFusionError::ResourcesExhausted(text) => code_of_exhausted(text),
         DataFusionError::ArrowError(error, _) => code_of_arrow(error),
         DataFusionError::ParquetError(_) => ErrorCode::InvalidFile,
-        DataFusionError::ObjectStore(error) => match error.as_ref() {
-            object_store::Error::NotFound { .. } => ErrorCode::LocationNotFound,
-            _ => ErrorCode::StorageError,
-        },
+        DataFusionError::ObjectStore(error) => lakegate_lake::code_of_store(error),
         DataFusionError::IoError(error) => code_of_io(error),
         DataFusionError::Execution(text) => code_of_execution(text),
         DataFusionError::External(error) => match error.downcast_ref::<DataFusionError>() {
             Some(inner) => code_of(inner),
-            None => match error.downcast_ref::<ArrowError>() {
-                Some(inner) => code_of_arrow(inner),
-                None => code_of_execution(&error.to_string()),
+            None => match (error.downcast_ref::<ArrowError>(), error.downcast_ref::<LakeError>()) {
+                (Some(inner), _) => code_of_arrow(inner),
+                (_, Some(inner)) => inner.code(),
+                _ => code_of_execution(&error.to_string()),
             },
         },
         _ => ErrorCode::Internal,

@@ -7,6 +7,7 @@ pub mod cooperative_fan_out;
 pub mod distributable;
 pub mod estimate;
 pub mod failure;
+pub mod optimize;
 pub mod passthrough;
 pub mod runtime;
 pub mod schema;

@@ -10,6 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use lakegate_common::ByteSize;
+use lakegate_lake::store::Stores;
 
 /// How many of the largest memory consumers an exhausted pool names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
@@ -25,13 +26,17 @@ pub struct RuntimeLimits {
     pub metadata_cache: ByteSize,
 }
 
-/// A runtime whose operators share `limits` and spill below `scratch`.
+/// A runtime whose operators share `limits`, spill below `scratch` and reach objects by `stores`.
 ///
 /// File lists are not cached: a table shows the files that lie there when the statement is planned.
 ///
 /// # Errors
 /// The scratch folder cannot be used.
-pub fn runtime(limits: RuntimeLimits, scratch: &Path) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+pub fn runtime(
+    limits: RuntimeLimits,
+    scratch: &Path,
+    stores: Arc<Stores>,
+) -> Result<Arc<RuntimeEnv>, DataFusionError> {
     let pool =
         TrackConsumersPool::new(FairSpillPool::new(limits.memory.as_usize()), NAMED_CONSUMERS);
     let disk = DiskManagerBuilder::default()
@@ -44,5 +49,6 @@ pub fn runtime(limits: RuntimeLimits, scratch: &Path) -> Result<Arc<RuntimeEnv>,
         .with_memory_pool(Arc::new(pool))
         .with_disk_manager_builder(disk)
         .with_cache_manager(caches)
+        .with_object_store_registry(stores)
         .build_arc()
 }

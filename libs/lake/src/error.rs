@@ -3,6 +3,8 @@
 use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::store::StoreKind;
+
 /// A location, a format or a file that cannot become a table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -23,11 +25,70 @@ pub enum Error {
         #[source]
         source: DataFusionError,
     },
+    /// A URL that names no objects, or more than that.
+    #[error("{url:?} is no URL of a location: {reason}")]
+    MalformedUrl {
+        /// The URL as written.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A kind of store that Lakegate does not know.
+    #[error("{kind:?} is not one of S3, GCS, AZURE, HTTP")]
+    UnknownStoreKind {
+        /// The kind as written.
+        kind: String,
+    },
+    /// An option that credentials or locations of a kind do not have.
+    #[error("a {of} of type {kind} has no option {key:?}")]
+    UnknownStoreOption {
+        /// The option as written.
+        key: String,
+        /// Of what.
+        of: &'static str,
+        /// The kind of store.
+        kind: StoreKind,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
+    /// A URL that no location covers.
+    #[error("no location covers {url:?}")]
+    NoAccess {
+        /// The URL.
+        url: String,
+    },
+    /// What access to a URL depends on does not answer.
+    #[error("access to {url:?} cannot be had")]
+    AccessUnavailable {
+        /// The URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An object store that cannot be set up, or does not serve a request.
+    #[error("the object store of {url:?} failed")]
+    Store {
+        /// The URL.
+        url: String,
+        /// The store's own words.
+        #[source]
+        source: object_store::Error,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
         /// The location as resolved.
         location: String,
+    },
+    /// The files of a location cannot be listed.
+    #[error("the files at {location:?} cannot be listed")]
+    Unlistable {
+        /// The location as resolved.
+        location: String,
+        /// Why.
+        #[source]
+        source: DataFusionError,
     },
     /// The location is there and holds no file of the format.
     #[error("{location:?} holds no {format} file")]
@@ -75,19 +136,37 @@ impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
             Error::UnknownScheme { .. } | Error::UnknownFormat { .. } => ErrorCode::Unsupported,
+            Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::AccessUnavailable { .. } => ErrorCode::StorageError,
+            Error::Store { source, .. } => code_of_store(source),
             Error::MalformedLocation { .. }
+            | Error::MalformedUrl { .. }
+            | Error::UnknownStoreKind { .. }
+            | Error::UnknownStoreOption { .. }
             | Error::InvalidOption { .. }
             | Error::InvalidColumns { .. } => ErrorCode::InvalidArgument,
             Error::LocationNotFound { .. } => ErrorCode::LocationNotFound,
             Error::LocationEmpty { .. } => ErrorCode::LocationEmpty,
-            Error::UnreadableFiles { .. } => ErrorCode::InvalidFile,
+            Error::Unlistable { source, .. } => {
+                code_of_stored(source).unwrap_or(ErrorCode::StorageError)
+            }
+            Error::UnreadableFiles { source, .. } => {
+                code_of_stored(source).unwrap_or(ErrorCode::InvalidFile)
+            }
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::UnknownScheme { .. } => {
-                "give an absolute path or a file:// URL on the server's machine"
+                "give a path on the server's machine, or a URL of s3, gs, az, abfss, http or https"
+            }
+            Error::UnknownStoreOption { known, .. } => {
+                return Some(format!("options are {}", known.join(", ")));
+            }
+            Error::MalformedUrl { .. } => "write it as s3://bucket/folder/",
+            Error::NoAccess { .. } => {
+                "CREATE LOCATION name URL 's3://bucket/prefix/' CREDENTIAL name"
             }
             Error::LocationNotFound { .. } => {
                 "paths are those of the server's machine; executors must see the same path"
@@ -99,5 +178,31 @@ impl Coded for Error {
             _ => return None,
         };
         Some(hint.to_string())
+    }
+}
+
+/// The code of an error that comes from an object store, by whatever way.
+fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
+    match error {
+        DataFusionError::Context(_, inner) => code_of_stored(inner),
+        DataFusionError::ObjectStore(error) => Some(code_of_store(error)),
+        DataFusionError::External(error) => error.downcast_ref::<Error>().map(Coded::code),
+        _ => None,
+    }
+}
+
+/// The code of an error that an object store gave.
+pub fn code_of_store(error: &object_store::Error) -> ErrorCode {
+    use object_store::Error as Store;
+    match error {
+        Store::NotFound { .. } => ErrorCode::LocationNotFound,
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            ErrorCode::PermissionDenied
+        }
+        Store::Generic { source, .. } => match source.downcast_ref::<Error>() {
+            Some(error) => error.code(),
+            None => ErrorCode::StorageError,
+        },
+        _ => ErrorCode::StorageError,
     }
 }

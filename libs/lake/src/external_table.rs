@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
 
+use crate::plain_text::plain_field;
 use crate::{Error, Format, Location};
 
 /// What a person declares of an external table.
@@ -49,6 +50,7 @@ impl ExternalTable {
     /// folder names disagree.
     pub async fn discover(state: &SessionState, declaration: Declaration) -> Result<Self, Error> {
         let Declaration { format, location, columns, partition_columns, options } = declaration;
+        let location = location.settle(state.runtime_env().as_ref()).await?;
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
         let listing = with_present_extension(state, format, &location, &url, listing).await?;
@@ -58,7 +60,9 @@ impl ExternalTable {
             let unreadable =
                 |source| Error::UnreadableFiles { location: location.to_string(), format, source };
             let inferred = listing.infer_schema(state, &url).await.map_err(unreadable)?;
-            inferred.fields().iter().map(plain).collect()
+            // The reader would rather make views of text and bytes: the catalog keeps what the
+            // data is, a plan chooses how it lies in memory.
+            inferred.fields().iter().map(plain_field).collect()
         } else {
             columns
                 .fields()
@@ -142,7 +146,7 @@ async fn holds_file(
     url: &ListingTableUrl,
     ending: &str,
 ) -> Result<bool, Error> {
-    let failed = |source| Error::MalformedLocation { location: location.to_string(), source };
+    let failed = |source| Error::Unlistable { location: location.to_string(), source };
     let store = state.runtime_env().object_store(url).map_err(failed)?;
     let mut files = url.list_all_files(state, store.as_ref(), ending).await.map_err(failed)?;
     match files.next().await {
@@ -160,16 +164,6 @@ pub(crate) async fn present_extension(
     listing: ListingOptions,
 ) -> Result<ListingOptions, Error> {
     with_present_extension(state, table.format, &table.location, url, listing).await
-}
-
-/// The field as the files have it, though the reader would rather make views of text and bytes:
-/// the catalog keeps what the data is, a plan chooses how it lies in memory.
-fn plain(field: &FieldRef) -> FieldRef {
-    match field.data_type() {
-        DataType::Utf8View => Arc::new(Field::clone(field).with_data_type(DataType::Utf8)),
-        DataType::BinaryView => Arc::new(Field::clone(field).with_data_type(DataType::Binary)),
-        _ => Arc::clone(field),
-    }
 }
 
 /// Names and types of the columns that folder names carry.

@@ -5,9 +5,11 @@ mod error;
 mod external_table;
 mod format;
 mod location;
+mod plain_text;
 mod provider;
+pub mod store;
 
-pub use error::Error;
+pub use error::{Error, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;

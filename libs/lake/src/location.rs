@@ -1,11 +1,14 @@
-//! Where a table's files lie: a file, a folder or a glob.
+//! Where a table's files lie: a file, a folder or a glob, on this machine or in an object store.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use object_store::ObjectStoreExt;
 
 use crate::Error;
+use crate::store::StoreUrl;
 
 /// Characters that make a path a glob.
 const GLOB_CHARACTERS: [char; 3] = ['*', '?', '['];
@@ -17,13 +20,17 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads a location as a person writes it: an absolute or relative path, a `file://` URL, with
-    /// or without glob characters.
+    /// Reads a location as a person writes it: an absolute or relative path, a `file://` URL or one
+    /// of an object store, with or without glob characters.
     ///
     /// # Errors
     /// [`Error::UnknownScheme`] for a URL of another scheme, [`Error::LocationNotFound`] where no
-    /// file or folder is, or a glob's fixed part does not exist.
+    /// local file or folder is, or a glob's fixed part does not exist, and as
+    /// [`StoreUrl::parse`].
     pub fn resolve(written: &str) -> Result<Self, Error> {
+        if let Some(url) = StoreUrl::parse(written)? {
+            return Ok(Self { text: url.to_string() });
+        }
         let path = local_path(written)?;
         let absolute = std::path::absolute(&path)
             .map_err(|_| Error::LocationNotFound { location: written.to_string() })?;
@@ -43,9 +50,40 @@ impl Location {
         &self.text
     }
 
+    /// The location with a `/` at its end where it is a folder of an object store: there, only the
+    /// objects tell whether a name is one or stands before many.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub(crate) async fn settle(self, runtime: &RuntimeEnv) -> Result<Self, Error> {
+        let is_open = self.is_remote() && !self.is_glob() && !self.text.ends_with('/');
+        if !is_open {
+            return Ok(self);
+        }
+        let url = self.listing_url()?;
+        let unlistable = |source| Error::Unlistable { location: self.text.clone(), source };
+        let store = runtime.object_store(&url).map_err(unlistable)?;
+        match store.head(url.prefix()).await {
+            Ok(_) => Ok(self),
+            Err(object_store::Error::NotFound { .. }) if !self.text.starts_with("http") => {
+                Ok(Self { text: format!("{}/", self.text) })
+            }
+            Err(source) => Err(Error::Store { url: self.text, source }),
+        }
+    }
+
+    /// Whether it lies in an object store.
+    pub fn is_remote(&self) -> bool {
+        self.text.contains("://")
+    }
+
     /// Whether it names exactly one file.
     pub(crate) fn is_single_file(&self) -> bool {
-        !self.is_glob() && Path::new(&self.text).is_file()
+        let is_file = match self.is_remote() {
+            true => !self.text.ends_with('/'),
+            false => Path::new(&self.text).is_file(),
+        };
+        is_file && !self.is_glob()
     }
 
     /// Whether it is a pattern.

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{ScanArgs, ScanResult, Session};
+use datafusion::common::Constraints;
 use datafusion::datasource::TableProvider;
 use datafusion::datasource::listing::{ListingTable, ListingTableConfig};
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 
 use crate::external_table::{listing_options, present_extension};
+use crate::plain_text::read_plain;
 use crate::{Error, ExternalTable, Format};
 
 /// How text and bytes lie in memory while a plan runs.
@@ -59,7 +65,58 @@ pub async fn table_provider(
     let unusable =
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
-    Ok(Arc::new(ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics)))
+    let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
+    Ok(match (strings, table.format) {
+        (StringLayout::Plain, Format::Parquet) => Arc::new(PlainTable { files }),
+        _ => Arc::new(files),
+    })
+}
+
+/// Parquet files whose text is read as plain text, whatever their writer had.
+#[derive(Debug)]
+struct PlainTable {
+    files: ListingTable,
+}
+
+#[async_trait]
+impl TableProvider for PlainTable {
+    fn schema(&self) -> SchemaRef {
+        self.files.schema()
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        self.files.constraints()
+    }
+
+    fn table_type(&self) -> TableType {
+        self.files.table_type()
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        read_plain(self.files.scan(state, projection, filters, limit).await?)
+    }
+
+    async fn scan_with_args<'a>(
+        &self,
+        state: &dyn Session,
+        args: ScanArgs<'a>,
+    ) -> Result<ScanResult, DataFusionError> {
+        let scan = self.files.scan_with_args(state, args).await?;
+        Ok(ScanResult::new(read_plain(scan.into_inner())?))
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
+        self.files.supports_filters_pushdown(filters)
+    }
 }
 
 /// The schema with text and bytes as views, top-level columns only.

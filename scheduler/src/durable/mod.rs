@@ -47,6 +47,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use lakegate_common::secret::Secret;
 use lakegate_engine::distributable;
+use lakegate_lake::store::AccessSource;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -73,6 +74,18 @@ pub struct Durable {
     threads: Mutex<Option<Runtime>>,
 }
 
+/// The port that executors call, and what they may ask there.
+pub struct ClusterPort {
+    /// The join token.
+    pub token: Secret,
+    /// The bound port.
+    pub listener: TcpListener,
+    /// `HOST:PORT` at which executors reach it.
+    pub advertise: String,
+    /// Where executors' access to object stores comes from.
+    pub access: Arc<dyn AccessSource>,
+}
+
 /// What the parts of the tier share.
 struct Core {
     config: Config,
@@ -87,20 +100,13 @@ struct Core {
 }
 
 impl Durable {
-    /// Starts the tier and serves the cluster port on `listener`. Executors report to `advertise`
-    /// (`HOST:PORT`).
+    /// Starts the tier and serves its cluster port.
     ///
     /// # Errors
     /// The token cannot be used, or threads and Ballista's scheduler cannot be started.
-    pub async fn start(
-        config: Config,
-        token: Secret,
-        listener: TcpListener,
-        advertise: String,
-    ) -> Result<Arc<Self>, Error> {
+    pub async fn start(config: Config, port: ClusterPort) -> Result<Arc<Self>, Error> {
         let threads = start::threads(&config)?;
-        let core =
-            start::start(config, &token, listener, advertise, threads.handle().clone()).await;
+        let core = start::start(config, port, threads.handle().clone()).await;
         let threads = Mutex::new(Some(threads));
         match core {
             Ok(core) => Ok(Arc::new(Self { core, threads })),

@@ -10,7 +10,6 @@ use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::metrics::NoopMetricsCollector;
 use ballista_scheduler::scheduler_server::{JobIdGenerator, SchedulerServer};
 use lakegate_common::cluster_token::ClusterToken;
-use lakegate_common::secret::Secret;
 use lakegate_engine::channel::{self, MESSAGE_BYTES_MAX};
 use lakegate_engine::codec::plan_codec;
 use tokio::net::TcpListener;
@@ -23,7 +22,7 @@ use super::job_state::Jobs;
 use super::members::Members;
 use super::pulse::Pulse;
 use super::results::ResultClients;
-use super::{Config, Core, Error, Scheduler, liveness, port, pulse, session};
+use super::{ClusterPort, Config, Core, Error, Scheduler, liveness, port, pulse, session};
 
 /// An executor that was silent for so long is gone; it sends a heartbeat every five seconds.
 const HEARTBEAT_TIMEOUT_SECS: u64 = 40;
@@ -56,19 +55,12 @@ pub(super) fn threads(config: &Config) -> Result<Runtime, Error> {
 /// The token cannot be used, or Ballista's scheduler cannot be started.
 pub(super) async fn start(
     config: Config,
-    token: &Secret,
-    listener: TcpListener,
-    advertise: String,
+    port: ClusterPort,
     threads: Handle,
 ) -> Result<Arc<Core>, Error> {
-    let token = ClusterToken::new(token).map_err(|source| Error::Token { source })?;
+    let token = ClusterToken::new(&port.token).map_err(|source| Error::Token { source })?;
     let settings = session::Settings::new(&config).map_err(|source| Error::Settings { source })?;
-    let listener = listener
-        .into_std()
-        .map_err(|source| Error::Start { action: "taking the cluster port", source })?;
-    let closing = CancellationToken::new();
-    let starting =
-        start_here(config, token, settings, listener, advertise, threads.clone(), closing);
+    let starting = start_here(config, token, settings, port, threads.clone());
     match threads.spawn(starting).await {
         Ok(core) => core,
         Err(error) => Err(Error::Start {
@@ -82,13 +74,16 @@ async fn start_here(
     config: Config,
     token: ClusterToken,
     settings: session::Settings,
-    listener: std::net::TcpListener,
-    advertise: String,
+    port: ClusterPort,
     threads: Handle,
-    closing: CancellationToken,
 ) -> Result<Arc<Core>, Error> {
-    let listener = TcpListener::from_std(listener)
+    let ClusterPort { listener, advertise, access, .. } = port;
+    // The port is served by the threads of the tier, whoever bound it.
+    let listener = listener
+        .into_std()
+        .and_then(TcpListener::from_std)
         .map_err(|source| Error::Start { action: "taking the cluster port", source })?;
+    let closing = CancellationToken::new();
     let pulse = Pulse::new();
     let members = Members::new(Arc::clone(&pulse));
     let produced = settings.produce();
@@ -111,7 +106,8 @@ async fn start_here(
 
     let gate =
         Gate { scheduler: scheduler.clone(), members: Arc::clone(&members), token: token.clone() };
-    threads.spawn(port::serve(listener, gate, Arc::clone(&jobs), token.clone(), closing.clone()));
+    let answers = port::MemberAnswers { jobs: Arc::clone(&jobs), access, token: token.clone() };
+    threads.spawn(port::serve(listener, gate, answers, token.clone(), closing.clone()));
     threads.spawn(liveness::watch(Arc::clone(&members), token.clone()));
     threads.spawn(pulse::ask(scheduler.clone(), Arc::clone(&pulse)));
     let clients = Arc::new(ResultClients::new(&token));

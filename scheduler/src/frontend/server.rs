@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tower::ServiceExt;
 
-use super::flight_sql::FlightSql;
+use super::flight_sql::{FlightSql, do_get};
 use super::{Services, http};
 
 /// Bytes that a client may send on one stream before it must wait.
@@ -111,10 +112,13 @@ impl Server {
 /// gRPC and HTTP in one router: Flight SQL by its path, the rest by HTTP's routes. A gRPC call of
 /// another service is told so in gRPC.
 fn router(services: &Arc<Services>) -> Router {
-    let flight = FlightSql::server(Arc::clone(services))
-        .map_request(|request: Request| request.map(tonic::body::Body::new));
-    let path = format!("/{}/{{*method}}", FlightServiceServer::<FlightSql>::NAME);
-    http::routes(Arc::clone(services)).route_service(&path, flight).fallback(unknown_path)
+    let flight = FlightSql::new(Arc::clone(services));
+    let calls = flight.server().map_request(|request: Request| request.map(tonic::body::Body::new));
+    let service = FlightServiceServer::<FlightSql>::NAME;
+    http::routes(Arc::clone(services))
+        .route(&format!("/{service}/DoGet"), post(do_get).with_state(flight))
+        .route_service(&format!("/{service}/{{*method}}"), calls)
+        .fallback(unknown_path)
 }
 
 async fn unknown_path(request: Request) -> Response {

@@ -57,6 +57,9 @@ impl QueryService {
             Command::Drop { kind, names, if_exists, cascade } => {
                 self.drop_all(session, *kind, names, *if_exists, *cascade).await
             }
+            Command::Governance(_) => {
+                Err(unsupported("this statement", "the one user is the administrator so far"))
+            }
         }
     }
 
@@ -92,7 +95,10 @@ impl QueryService {
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
         let plan = state.statement_to_plan(parsed).await.map_err(Error::Planning)?;
         let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(ddl)) = plan else {
-            return Err(Error::TaskLost);
+            return Err(unsupported(
+                "this form of CREATE EXTERNAL TABLE",
+                "CREATE EXTERNAL TABLE name STORED AS format LOCATION 'where'",
+            ));
         };
         let [location] = ddl.locations.as_slice() else {
             return Err(unsupported(

@@ -17,6 +17,7 @@ mod registry;
 mod result;
 mod route;
 mod run;
+mod scope_states;
 mod service;
 mod settings;
 mod statement;

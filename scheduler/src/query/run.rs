@@ -15,6 +15,7 @@ use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_engine::distributable;
 use lakegate_engine::estimate::Estimate;
+use lakegate_engine::optimize::optimize;
 use lakegate_engine::schema::{canonical, conform};
 use lakegate_engine::session;
 use lakegate_lake::StringLayout;
@@ -123,18 +124,16 @@ impl QueryService {
         settings: Settings,
     ) -> Result<Physical, Error> {
         let planned = self.current(planned, schema, settings).await?;
-        let mut state = SessionState::clone(&planned.state);
-        // What `now()` means is fixed for each run: a prepared statement runs many times.
-        state.mark_start_execution();
-        let logical = state.optimize(&planned.plan).map_err(Error::Planning)?;
+        let state = Arc::clone(&planned.state);
+        let logical = optimize(&state, planned.plan.clone()).map_err(Error::Planning)?;
         let plan = state
             .query_planner()
-            .create_physical_plan(&logical, &state)
+            .create_physical_plan(&logical, state.as_ref())
             .await
             .map_err(Error::Planning)?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
-        let local = Physical { route, state: Arc::new(state), logical, plan };
+        let local = Physical { route, state, logical, plan };
         match &self.durable {
             Some(durable) if local.route.tier == Tier::Durable => {
                 match self.durable_plan(durable, &planned, local.route.clone()).await {
@@ -181,20 +180,20 @@ impl QueryService {
         let base = session::local_config(self.config.cores)
             .with_default_catalog_and_schema(project, schema);
         let config = settings.apply(durable.session_config(base));
-        let state = durable.session_state(config, Arc::clone(&self.runtime));
+        let mut state = durable.session_state(config, Arc::clone(&self.runtime));
+        state.mark_start_execution();
         let snapshot = self.catalog.snapshot().await?;
         let resolver = Resolver { snapshot, strings: StringLayout::Plain };
-        let (mut state, plan) = resolver.plan(state, planned.parsed.clone()).await?;
+        let (state, plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         distributable::check_subqueries(&plan)?;
-        state.mark_start_execution();
-        let logical = state.optimize(&plan).map_err(Error::Planning)?;
+        let logical = optimize(&state, plan).map_err(Error::Planning)?;
         let plan = state
             .query_planner()
-            .create_physical_plan(&logical, &state)
+            .create_physical_plan(&logical, state.as_ref())
             .await
             .map_err(Error::Planning)?;
         distributable::check(&plan)?;
-        Ok(Physical { route, state: Arc::new(state), logical, plan })
+        Ok(Physical { route, state, logical, plan })
     }
 
     async fn start_durable(

@@ -14,15 +14,17 @@ use lakegate_catalog::{Catalog, Snapshot};
 use lakegate_common::ByteSize;
 use lakegate_engine::passthrough::passes_rows_through;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
+use lakegate_engine::schema;
 use lakegate_engine::statement::{self, Statement as Read};
-use lakegate_engine::{schema, session};
 use lakegate_lake::StringLayout;
+use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
 use super::local::LocalThreads;
 use super::names::{Resolver, absolute};
 use super::registry::QueryGuard;
 use super::result::{Deadline, watch};
+use super::scope_states::ScopeStates;
 use super::statement::{Planned, Scope, Work};
 use super::{Error, QueryId, QueryRegistry, RunningQuery, Statement, Tier, describe};
 use crate::durable::Durable;
@@ -60,7 +62,7 @@ pub struct QueryService {
     pub(super) threads: LocalThreads,
     pub(super) admission: Admission,
     registry: Arc<QueryRegistry>,
-    template: SessionState,
+    states: ScopeStates,
     /// Any snapshot, for statements that name no dataset: they need not ask the database.
     nameless: Arc<Snapshot>,
     draining: AtomicBool,
@@ -75,6 +77,7 @@ impl QueryService {
         config: Config,
         catalog: Catalog,
         durable: Option<Arc<Durable>>,
+        stores: Arc<Stores>,
         scratch: &Path,
     ) -> Result<Arc<Self>, Error> {
         let limits = RuntimeLimits {
@@ -82,9 +85,8 @@ impl QueryService {
             spill: config.spill_limit,
             metadata_cache: config.metadata_cache,
         };
-        let runtime = runtime(limits, scratch).map_err(Error::Running)?;
-        let template =
-            session::local_state(session::local_config(config.cores), Arc::clone(&runtime));
+        let runtime = runtime(limits, scratch, stores).map_err(Error::Running)?;
+        let states = ScopeStates::new(config.cores, Arc::clone(&runtime));
         let threads = LocalThreads::start(config.cores)?;
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
         let registry = Arc::default();
@@ -99,7 +101,7 @@ impl QueryService {
             threads,
             admission,
             registry,
-            template,
+            states,
             draining,
         }))
     }
@@ -257,16 +259,12 @@ impl QueryService {
             let what = "a statement with parameters".to_string();
             return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
         }
-        Ok(Planned { parsed, state: Arc::new(state), plan, catalog_version, scope })
+        Ok(Planned { parsed, state, plan, catalog_version, scope })
     }
 
     /// A local session in the caller's scope, without tables.
-    pub(super) fn state(&self, scope: &Scope) -> SessionState {
-        let config = session::local_config(self.config.cores)
-            .with_default_catalog_and_schema(&scope.project, &scope.schema);
-        let mut state = self.template.clone();
-        *state.config_mut() = scope.settings.apply(config);
-        state
+    pub(super) fn state(&self, scope: &Scope) -> Arc<SessionState> {
+        self.states.of(scope)
     }
 
     /// The queries of this server.

@@ -1,6 +1,7 @@
 //! From SQL text to a statement that Lakegate knows.
 
 mod classify;
+mod governance;
 mod multisets;
 mod names;
 mod show;
@@ -12,6 +13,8 @@ use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use lakegate_common::{Coded, ErrorCode};
+
+pub use governance::{Governance, ObjectKind, Verb};
 
 /// Longest statement text that is read, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 4 << 20;
@@ -85,6 +88,8 @@ pub enum Command {
     Reset(Option<String>),
     /// `USE schema` or `USE project.schema`.
     Use(TableReference),
+    /// Who may do what, and where data lies.
+    Governance(Box<Governance>),
 }
 
 /// What a DROP statement names.
@@ -107,6 +112,12 @@ pub enum Error {
     /// A part of the statement that is Lakegate's own was refused.
     #[error("the statement cannot be read")]
     Refused(#[source] DataFusionError),
+    /// A statement that begins like one of Lakegate's own and does not go on like one.
+    #[error("the statement does not parse: expected {expected}")]
+    Expected {
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// No statement in the text.
     #[error("the text holds no statement")]
     Empty,
@@ -164,7 +175,7 @@ impl Coded for Error {
                 ErrorCode::Unsupported => ErrorCode::Unsupported,
                 _ => ErrorCode::SyntaxError,
             },
-            Error::Syntax(_) | Error::Empty => ErrorCode::SyntaxError,
+            Error::Syntax(_) | Error::Expected { .. } | Error::Empty => ErrorCode::SyntaxError,
             Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
             Error::TooLong { .. } => ErrorCode::LimitExceeded,
             Error::InvalidName { .. } => ErrorCode::InvalidStatement,
@@ -187,6 +198,9 @@ impl Coded for Error {
 pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     if sql.len() > STATEMENT_BYTES_MAX {
         return Err(Error::TooLong { bytes: sql.len() });
+    }
+    if let Some(governance) = governance::read(sql, fold_identifiers)? {
+        return Ok(Statement::Command(Command::Governance(Box::new(governance))));
     }
     let mut statements = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})

@@ -5,12 +5,10 @@
 //! the task.
 
 use futures::StreamExt;
-use futures::stream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
-
-use super::egress::FlightStream;
 
 /// Messages that are handed over as they are asked for, before a task makes the others ahead.
 const MESSAGES_ASKED_FOR: usize = 2;
@@ -19,7 +17,7 @@ const MESSAGES_AHEAD: usize = 4;
 
 /// The same messages, all but the first made while earlier ones are sent. Dropping the stream drops
 /// `messages`.
-pub(super) fn make_ahead(messages: FlightStream) -> FlightStream {
+pub(super) fn make_ahead<T: Send + 'static>(messages: Messages<T>) -> Messages<T> {
     let from = From::Asked { messages, left: MESSAGES_ASKED_FOR };
     Box::pin(stream::unfold(from, |mut from| async move {
         if let From::Asked { messages, left: 0 } = from {
@@ -43,16 +41,16 @@ pub(super) fn make_ahead(messages: FlightStream) -> FlightStream {
     }))
 }
 
-type Message = <FlightStream as futures::Stream>::Item;
+type Messages<T> = BoxStream<'static, Result<T, Status>>;
 
 /// Where the next message comes from.
-enum From {
-    Asked { messages: FlightStream, left: usize },
-    Ahead { messages: mpsc::Receiver<Message>, task: Option<AbortOnDropHandle<()>> },
+enum From<T> {
+    Asked { messages: Messages<T>, left: usize },
+    Ahead { messages: mpsc::Receiver<Result<T, Status>>, task: Option<AbortOnDropHandle<()>> },
 }
 
-impl From {
-    fn ahead(mut messages: FlightStream) -> Self {
+impl<T: Send + 'static> From<T> {
+    fn ahead(mut messages: Messages<T>) -> Self {
         let (sender, receiver) = mpsc::channel(MESSAGES_AHEAD);
         let task = tokio::spawn(async move {
             while let Some(message) = messages.next().await {
@@ -67,22 +65,19 @@ impl From {
 
 #[cfg(test)]
 mod tests {
-    use arrow_flight::FlightData;
     use futures::TryStreamExt;
 
     use super::*;
 
-    fn numbered(count: u8) -> FlightStream {
-        let message = |number| Ok(FlightData::new().with_data_body(vec![number]));
-        Box::pin(stream::iter((0..count).map(message)))
+    fn numbered(count: u8) -> Messages<u8> {
+        Box::pin(stream::iter((0..count).map(Ok)))
     }
 
     #[tokio::test]
     async fn messages_made_ahead_are_the_same_in_the_same_order() {
         for count in [0, 1, 2, 3, 50] {
             let messages: Vec<_> = make_ahead(numbered(count)).try_collect().await.unwrap();
-            let bodies: Vec<u8> = messages.iter().map(|message| message.data_body[0]).collect();
-            assert_eq!(bodies, (0..count).collect::<Vec<_>>());
+            assert_eq!(messages, (0..count).collect::<Vec<_>>());
         }
     }
 

@@ -17,7 +17,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::command::Command;
-use super::egress::{self, FlightStream};
+use super::egress::{self, RowStream};
 use super::handshake::HandshakeStream;
 use super::meter::Meter;
 use super::put::PutStream;
@@ -34,10 +34,15 @@ pub(crate) struct FlightSql {
 }
 
 impl FlightSql {
-    /// The service as a gRPC server takes it, with its message limits.
-    pub(crate) fn server(services: Arc<Services>) -> FlightServiceServer<Self> {
-        let message_bytes = services.limits.message_bytes;
-        FlightServiceServer::new(Self { services })
+    /// The service over what the frontends share.
+    pub(crate) fn new(services: Arc<Services>) -> Arc<Self> {
+        Arc::new(Self { services })
+    }
+
+    /// All calls but DoGet as a gRPC server takes them, with their message limits.
+    pub(crate) fn server(self: &Arc<Self>) -> FlightServiceServer<Self> {
+        let message_bytes = self.services.limits.message_bytes;
+        FlightServiceServer::from_arc(Arc::clone(self))
             .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(usize::MAX)
     }
@@ -108,7 +113,14 @@ impl FlightSql {
         Ok(SchemaResult { schema: schema_message(&schema)? })
     }
 
-    async fn rows(&self, request: Request<WireTicket>) -> Result<FlightStream, Error> {
+    /// The rows of a ticket, counted and timed as a call of DoGet.
+    pub(super) async fn get(&self, request: Request<WireTicket>) -> Result<RowStream, Status> {
+        let meter = Meter::start("DoGet");
+        let rows = Box::pin(self.rows(request)).await;
+        answer(meter, rows.map(Response::new)).map(Response::into_inner)
+    }
+
+    async fn rows(&self, request: Request<WireTicket>) -> Result<RowStream, Error> {
         let session = self.session(request.metadata()).await?;
         let bytes = request.into_inner().ticket;
         let message_bytes = self.services.limits.result_message_bytes;
@@ -129,7 +141,7 @@ impl FlightSql {
         &self,
         session: &Arc<Session>,
         bytes: &Bytes,
-    ) -> Result<FlightStream, Error> {
+    ) -> Result<RowStream, Error> {
         match Command::of_bytes(bytes)? {
             Command::Metadata(command) => {
                 let batch =
@@ -166,9 +178,9 @@ fn not_offered(rpc: &str) -> Status {
 impl FlightService for FlightSql {
     type HandshakeStream = HandshakeStream;
     type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
-    type DoGetStream = FlightStream;
+    type DoGetStream = BoxStream<'static, Result<FlightData, Status>>;
     type DoPutStream = PutStream;
-    type DoExchangeStream = FlightStream;
+    type DoExchangeStream = BoxStream<'static, Result<FlightData, Status>>;
     type DoActionStream = BoxStream<'static, Result<arrow_flight::Result, Status>>;
     type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
 
@@ -214,12 +226,9 @@ impl FlightService for FlightSql {
         answer(meter, Box::pin(self.schema(request)).await.map(Response::new))
     }
 
-    async fn do_get(
-        &self,
-        request: Request<WireTicket>,
-    ) -> Result<Response<Self::DoGetStream>, Status> {
-        let meter = Meter::start("DoGet");
-        answer(meter, Box::pin(self.rows(request)).await.map(Response::new))
+    /// The route of `do_get` comes before this service.
+    async fn do_get(&self, _: Request<WireTicket>) -> Result<Response<Self::DoGetStream>, Status> {
+        Err(not_offered("DoGet"))
     }
 
     async fn do_put(

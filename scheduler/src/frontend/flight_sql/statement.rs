@@ -6,7 +6,7 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use datafusion::arrow::datatypes::Schema;
 use futures::StreamExt;
 
-use super::egress::{self, FlightStream};
+use super::egress::{self, RowStream};
 use super::service::FlightSql;
 use super::ticket::Ticket;
 use crate::frontend::Error;
@@ -67,7 +67,7 @@ impl FlightSql {
         &self,
         session: &Arc<Session>,
         id: QueryId,
-    ) -> Result<FlightStream, Error> {
+    ) -> Result<RowStream, Error> {
         let run = session.begin_run(id).ok_or(Error::TicketExpired)?;
         let statement = match run.plan {
             Some(plan) => plan,
@@ -84,7 +84,7 @@ impl FlightSql {
         &self,
         session: &Arc<Session>,
         sql: &str,
-    ) -> Result<FlightStream, Error> {
+    ) -> Result<RowStream, Error> {
         let statement = self.services.query.prepare(session, sql).await?;
         self.fetch(session, &statement, QueryId::new()).await
     }
@@ -94,7 +94,7 @@ impl FlightSql {
         session: &Arc<Session>,
         statement: &Arc<Statement>,
         id: QueryId,
-    ) -> Result<FlightStream, Error> {
+    ) -> Result<RowStream, Error> {
         let running = self.services.query.execute(session, statement, id).await?;
         let message_bytes = self.services.limits.result_message_bytes;
         Ok(egress::encode(running.schema, running.batches, message_bytes))

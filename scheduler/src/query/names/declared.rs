@@ -19,6 +19,14 @@ pub(in crate::query) struct ViewEntry {
     pub(in crate::query) schema: String,
 }
 
+/// What a dataset is, as the engine takes it.
+pub(in crate::query) enum Declared {
+    /// Files that are scanned.
+    Table(ExternalTable),
+    /// A query that is planned in its place.
+    View(ViewEntry),
+}
+
 /// The dataset's columns as clients see them.
 ///
 /// # Errors
@@ -32,28 +40,25 @@ pub(in crate::query) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
         .map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
 }
 
-/// The table that the catalog's entry describes; `None` for a view.
-pub(in crate::query) fn external_table(dataset: &Dataset) -> Result<Option<ExternalTable>, Error> {
-    let DatasetKind::Table(entry) = &dataset.kind else { return Ok(None) };
-    Ok(Some(ExternalTable {
-        format: format_of(entry),
-        location: Location::stored(&entry.location),
-        schema: columns(dataset)?,
-        partition_columns: entry.partition_columns.len(),
-        options: BTreeMap::clone(&entry.options),
-    }))
-}
-
-/// The view that the catalog's entry describes; `None` for a table.
-pub(in crate::query) fn view_entry(dataset: &Dataset) -> Option<ViewEntry> {
-    match &dataset.kind {
-        DatasetKind::View(view) => Some(ViewEntry {
+/// The table or view that the catalog's entry describes.
+///
+/// # Errors
+/// The entry does not decode.
+pub(in crate::query) fn declared(dataset: &Dataset) -> Result<Declared, Error> {
+    Ok(match &dataset.kind {
+        DatasetKind::Table(entry) => Declared::Table(ExternalTable {
+            format: format_of(entry),
+            location: Location::stored(&entry.location),
+            schema: columns(dataset)?,
+            partition_columns: entry.partition_columns.len(),
+            options: BTreeMap::clone(&entry.options),
+        }),
+        DatasetKind::View(view) => Declared::View(ViewEntry {
             sql: view.sql.clone(),
             project: view.project.clone(),
             schema: view.schema.clone(),
         }),
-        DatasetKind::Table(_) => None,
-    }
+    })
 }
 
 fn format_of(entry: &Entry) -> Format {

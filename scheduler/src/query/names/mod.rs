@@ -5,6 +5,6 @@ mod information_schema;
 mod resolve;
 mod scope;
 
-pub(super) use declared::{ViewEntry, columns, external_table, view_entry};
+pub(super) use declared::{Declared, ViewEntry, columns, declared};
 pub(super) use resolve::{Resolver, absolute};
 pub(super) use scope::NameScope;

@@ -15,7 +15,7 @@ use lakegate_catalog::{INFORMATION_SCHEMA, Snapshot};
 use lakegate_engine::statement::{self, Statement};
 use lakegate_lake::{StringLayout, table_provider};
 
-use super::{NameScope, ViewEntry, external_table, view_entry};
+use super::{Declared, NameScope, ViewEntry, declared};
 use crate::query::Error;
 
 /// Most views that stand on one another.
@@ -37,9 +37,9 @@ impl Resolver {
     /// A name that is not there, or a statement that does not plan.
     pub(in crate::query) async fn plan(
         &self,
-        state: SessionState,
+        state: Arc<SessionState>,
         statement: ParsedStatement,
-    ) -> Result<(SessionState, LogicalPlan), Error> {
+    ) -> Result<(Arc<SessionState>, LogicalPlan), Error> {
         let (state, plan) = self.plan_in(state, statement, 0).await?;
         // Only the analyzer settles types: before it a union has those of its first input, and the
         // schema that clients are told comes from this plan.
@@ -52,12 +52,16 @@ impl Resolver {
 
     fn plan_in(
         &self,
-        mut state: SessionState,
+        state: Arc<SessionState>,
         statement: ParsedStatement,
         depth: usize,
-    ) -> BoxFuture<'_, Result<(SessionState, LogicalPlan), Error>> {
+    ) -> BoxFuture<'_, Result<(Arc<SessionState>, LogicalPlan), Error>> {
         async move {
             let references = state.resolve_table_references(&statement).map_err(Error::Planning)?;
+            if references.is_empty() {
+                let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
+                return Ok((state, plan));
+            }
             let mut resolved = HashMap::with_capacity(references.len());
             for reference in references {
                 let is_function = is_table_function(&state, &reference);
@@ -73,9 +77,12 @@ impl Resolver {
                 }
             }
             let scope = NameScope::new(Arc::clone(&self.snapshot), resolved);
+            let mut state = SessionState::clone(&state);
             state.register_catalog_list(Arc::new(scope));
+            // Table functions may be called with `now()`.
+            state.mark_start_execution();
             let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
-            Ok((state, plan))
+            Ok((Arc::new(state), plan))
         }
         .boxed()
     }
@@ -87,12 +94,9 @@ impl Resolver {
         depth: usize,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         let dataset = self.snapshot.resolve(&name.catalog, &name.schema, &name.table)?;
-        if let Some(view) = view_entry(dataset) {
-            return self.view(state, name, view, depth).await;
-        }
-        match external_table(dataset)? {
-            Some(table) => Ok(table_provider(state, &table, self.strings).await?),
-            None => Err(Error::TaskLost),
+        match declared(dataset)? {
+            Declared::Table(table) => Ok(table_provider(state, &table, self.strings).await?),
+            Declared::View(view) => self.view(state, name, view, depth).await,
         }
     }
 
@@ -114,7 +118,7 @@ impl Resolver {
         let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
             return Err(Error::Statement(statement::Error::Empty));
         };
-        let (_, plan) = self.plan_in(state, *query, depth + 1).await?;
+        let (_, plan) = self.plan_in(Arc::new(state), *query, depth + 1).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
     }
 }

@@ -1,0 +1,217 @@
+//! Statements about who may do what, and where data lies: projects, credentials, locations, users,
+//! roles, grants and comments.
+//!
+//! They are Lakegate's own, and some hold secrets. Nothing of such a statement's text may reach a
+//! log, the history or an error, so [`Governance::shown`] tells what may be seen of it, and the
+//! reader's errors name what was expected and never what was found.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use lakegate_common::secret::Secret;
+
+pub(super) use read::read;
+
+/// A statement about who may do what, and where data lies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Governance {
+    /// `CREATE PROJECT`.
+    CreateProject {
+        /// Its name.
+        name: String,
+        /// Where its managed tables go.
+        location: Option<String>,
+        /// What it is for.
+        comment: Option<String>,
+        /// An existing project is no error.
+        if_not_exists: bool,
+    },
+    /// `CREATE CREDENTIAL`.
+    CreateCredential {
+        /// Its name.
+        name: String,
+        /// The kind of store, as written.
+        kind: String,
+        /// The keys; `None` for those in the server's surroundings.
+        secrets: Option<BTreeMap<String, Secret>>,
+        /// An existing credential is no error.
+        if_not_exists: bool,
+    },
+    /// `ALTER CREDENTIAL … SET (…)`: new keys in place of the old ones.
+    SetSecrets {
+        /// The credential.
+        name: String,
+        /// All its keys.
+        secrets: BTreeMap<String, Secret>,
+    },
+    /// `CREATE LOCATION`.
+    CreateLocation {
+        /// Its name.
+        name: String,
+        /// The URL below which it holds.
+        url: String,
+        /// The credential to use there.
+        credential: Option<String>,
+        /// Endpoint, region and the like.
+        options: BTreeMap<String, String>,
+        /// An existing location is no error.
+        if_not_exists: bool,
+    },
+    /// `CREATE USER`.
+    CreateUser {
+        /// The name to log in with.
+        name: String,
+        /// The password.
+        password: Secret,
+        /// An existing user is no error.
+        if_not_exists: bool,
+    },
+    /// `ALTER USER … PASSWORD`.
+    SetPassword {
+        /// The user.
+        name: String,
+        /// The new password.
+        password: Secret,
+    },
+    /// `CREATE ROLE`.
+    CreateRole {
+        /// Its name.
+        name: String,
+        /// An existing role is no error.
+        if_not_exists: bool,
+    },
+    /// `ALTER … RENAME TO`.
+    Rename {
+        /// What it is.
+        kind: ObjectKind,
+        /// Its name, in parts.
+        name: Vec<String>,
+        /// Its last part from now on.
+        to: String,
+    },
+    /// `DROP PROJECT | CREDENTIAL | LOCATION | USER | ROLE`.
+    Drop {
+        /// What they are.
+        kind: ObjectKind,
+        /// Their names.
+        names: Vec<String>,
+        /// A missing one is no error.
+        if_exists: bool,
+        /// What it holds is dropped with it.
+        cascade: bool,
+    },
+    /// `GRANT privileges ON object TO grantees`, and `REVOKE … FROM`.
+    Privileges {
+        /// Given, or taken.
+        verb: Verb,
+        /// The privileges, in upper case.
+        privileges: Vec<String>,
+        /// On what.
+        kind: ObjectKind,
+        /// Its name, in parts.
+        name: Vec<String>,
+        /// Users and roles.
+        grantees: Vec<String>,
+    },
+    /// `GRANT roles TO grantees`, and `REVOKE … FROM`.
+    Membership {
+        /// Given, or taken.
+        verb: Verb,
+        /// The roles.
+        roles: Vec<String>,
+        /// Users and roles.
+        grantees: Vec<String>,
+    },
+    /// `COMMENT ON … IS`.
+    Comment {
+        /// On what.
+        kind: ObjectKind,
+        /// Its name, in parts.
+        name: Vec<String>,
+        /// The text; `None` takes it away.
+        text: Option<String>,
+    },
+}
+
+/// Whether something is given or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// `GRANT … TO`.
+    Grant,
+    /// `REVOKE … FROM`.
+    Revoke,
+}
+
+/// What a statement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// A project: one part.
+    Project,
+    /// A schema: one or two parts.
+    Schema,
+    /// A table: one to three parts.
+    Table,
+    /// A view: one to three parts.
+    View,
+    /// A volume: one to three parts.
+    Volume,
+    /// A location: one part.
+    Location,
+    /// A credential: one part.
+    Credential,
+    /// A user: one part.
+    User,
+    /// A role: one part.
+    Role,
+}
+
+impl ObjectKind {
+    /// The word of SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "PROJECT",
+            Self::Schema => "SCHEMA",
+            Self::Table => "TABLE",
+            Self::View => "VIEW",
+            Self::Volume => "VOLUME",
+            Self::Location => "LOCATION",
+            Self::Credential => "CREDENTIAL",
+            Self::User => "USER",
+            Self::Role => "ROLE",
+        }
+    }
+
+    /// The most parts that its name has.
+    pub(super) const fn parts_max(self) -> usize {
+        match self {
+            Self::Schema => 2,
+            Self::Table | Self::View | Self::Volume => 3,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Governance {
+    /// What may be seen of a statement that holds secrets; `None` where the whole text may be seen.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::CreateCredential { name, kind, secrets: Some(_), .. } => {
+                Some(format!("CREATE CREDENTIAL {name} TYPE {kind} WITH (***)"))
+            }
+            Self::SetSecrets { name, .. } => Some(format!("ALTER CREDENTIAL {name} SET (***)")),
+            Self::CreateUser { name, .. } => Some(format!("CREATE USER {name} PASSWORD ***")),
+            Self::SetPassword { name, .. } => Some(format!("ALTER USER {name} PASSWORD ***")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One bucket, whose paths may be covered by different accesses.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use parking_lot::Mutex;
+
+use super::build::build;
+use super::{AccessSource, Bounds, StoreUrl};
+use crate::Error;
+
+/// Stores that are kept for one bucket, one an access.
+const STORES_KEPT: usize = 64;
+/// What errors of this store name as their origin.
+const NAME: &str = "lakegate";
+
+/// All objects of one bucket; each request goes to the store of the access that covers its path.
+#[derive(Clone)]
+pub(super) struct BucketStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Such as `s3://bucket`.
+    bucket: String,
+    source: Arc<dyn AccessSource>,
+    bounds: Bounds,
+    /// By prefix and version of their access.
+    stores: Mutex<HashMap<(String, u64), Arc<dyn ObjectStore>>>,
+}
+
+impl BucketStore {
+    pub(super) fn new(bucket: String, source: Arc<dyn AccessSource>, bounds: Bounds) -> Self {
+        Self { inner: Arc::new(Inner { bucket, source, bounds, stores: Mutex::default() }) }
+    }
+
+    /// The store that serves `path`.
+    async fn of(&self, path: &Path) -> Result<Arc<dyn ObjectStore>> {
+        self.find(path.as_ref()).await.map_err(generic)
+    }
+
+    /// The store that serves what lies below `prefix`.
+    async fn below(&self, prefix: Option<&Path>) -> Result<Arc<dyn ObjectStore>> {
+        // The end of a folder's name is part of what a location covers.
+        let folder = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        self.find(&folder).await.map_err(generic)
+    }
+
+    async fn find(&self, path: &str) -> std::result::Result<Arc<dyn ObjectStore>, Error> {
+        let written = format!("{}/{path}", self.inner.bucket);
+        let url =
+            StoreUrl::parse(&written)?.ok_or_else(|| Error::NoAccess { url: written.clone() })?;
+        let access = self.inner.source.access(&url).await?;
+        let key = (access.prefix.clone(), access.version);
+        if let Some(store) = self.inner.stores.lock().get(&key) {
+            return Ok(Arc::clone(store));
+        }
+        let store = build(&url, &access, self.inner.bounds)?;
+        let mut stores = self.inner.stores.lock();
+        // An access that was changed is not used again.
+        stores.retain(|(prefix, _), _| *prefix != access.prefix);
+        if stores.len() >= STORES_KEPT {
+            stores.clear();
+        }
+        stores.insert(key, Arc::clone(&store));
+        Ok(store)
+    }
+}
+
+fn generic(source: Error) -> object_store::Error {
+    object_store::Error::Generic { store: NAME, source: Box::new(source) }
+}
+
+impl fmt::Debug for BucketStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BucketStore").field("bucket", &self.inner.bucket).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for BucketStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.bucket)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for BucketStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.of(location).await?.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.of(location).await?.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.of(location).await?.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.of(location).await?.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let bucket = self.clone();
+        locations
+            .and_then(move |path| {
+                let bucket = bucket.clone();
+                async move {
+                    let store = bucket.of(&path).await?;
+                    let one = stream::iter([Ok(path.clone())]).boxed();
+                    store.delete_stream(one).try_collect::<Vec<_>>().await?;
+                    Ok(path)
+                }
+            })
+            .boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let bucket = self.clone();
+        let prefix = prefix.cloned();
+        stream::once(async move {
+            let store = bucket.below(prefix.as_ref()).await?;
+            Ok::<_, object_store::Error>(store.list(prefix.as_ref()))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let bucket = self.clone();
+        let (prefix, offset) = (prefix.cloned(), offset.clone());
+        stream::once(async move {
+            let store = bucket.below(prefix.as_ref()).await?;
+            Ok::<_, object_store::Error>(store.list_with_offset(prefix.as_ref(), &offset))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.below(prefix).await?.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let url = |path: &Path| format!("{}/{path}", self.inner.bucket);
+        let accesses = [from, to].map(|path| async move {
+            let url =
+                StoreUrl::parse(&url(path))?.ok_or_else(|| Error::NoAccess { url: url(path) })?;
+            self.inner.source.access(&url).await
+        });
+        let [from_access, to_access] = accesses;
+        let (from_access, to_access) =
+            (from_access.await.map_err(generic)?, to_access.await.map_err(generic)?);
+        if from_access.prefix != to_access.prefix {
+            return Err(generic(Error::NoAccess { url: url(to) }));
+        }
+        self.of(from).await?.copy_opts(from, to, options).await
+    }
+}
