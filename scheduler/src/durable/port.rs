@@ -23,7 +23,7 @@ use super::gate::Gate;
 use super::job_state::Jobs;
 
 /// How long an executor may use what it was told of an object store before it asks again.
-const ACCESS_VALID_SECONDS: u32 = 300;
+const ACCESS_VALID_SECONDS: u32 = 60;
 /// Jobs that one question may name.
 const QUESTION_MAX: usize = 10_000;
 

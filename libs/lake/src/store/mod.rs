@@ -8,6 +8,7 @@
 mod access;
 mod bucket;
 mod build;
+mod kept;
 mod options;
 mod registry;
 mod url;

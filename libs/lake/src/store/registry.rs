@@ -12,6 +12,7 @@ use object_store::local::LocalFileSystem;
 use parking_lot::Mutex;
 
 use super::bucket::BucketStore;
+use super::kept::KeptAccess;
 use super::{AccessSource, Bounds, StoreUrl};
 
 /// Buckets whose stores are kept.
@@ -26,11 +27,11 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Stores that get access from `source`.
+    /// Stores that get access from `source`, which is asked again when an answer no longer holds.
     pub fn new(source: Arc<dyn AccessSource>, bounds: Bounds) -> Arc<Self> {
         Arc::new(Self {
             local: Arc::new(LocalFileSystem::new()),
-            source,
+            source: Arc::new(KeptAccess::new(source)),
             bounds,
             buckets: Mutex::default(),
         })
