@@ -45,8 +45,16 @@ ids! {
     ProjectId;
     /// A schema of a project.
     SchemaId;
-    /// A dataset; a replaced dataset gets a new one.
+    /// A dataset; stays the same through a renaming and a replacement.
     DatasetId;
-    /// Somebody who may come in.
+    /// A user or a role.
     PrincipalId;
+    /// A location.
+    LocationId;
+    /// A credential.
+    CredentialId;
+    /// A grant.
+    GrantId;
+    /// An API key.
+    ApiKeyId;
 }

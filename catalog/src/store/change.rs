@@ -1,69 +1,130 @@
 //! A change of the catalog: one transaction.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::MutexGuard;
 
+use crate::access::VisibleSnapshot;
 use crate::error::Error;
+use crate::ids::PrincipalId;
+use crate::limit::at_most;
 
 use super::Catalog;
+use super::database::{Intent, Row, Transaction, Value, values};
 
 /// A transaction that writes. Dropping it undoes what it did.
 pub(super) struct Change<'c> {
-    transaction: Transaction<'static, Sqlite>,
-    action: &'static str,
+    transaction: Transaction,
+    /// The version that the catalog has when the change has been published.
+    version: i64,
+    /// The catalog as the principal sees it that the change is made for; `None` for the service.
+    view: Option<VisibleSnapshot>,
+    /// The principal that the change is made for.
+    actor: Option<PrincipalId>,
     /// Released after the transaction, because fields are dropped in order.
     _turn: MutexGuard<'c, ()>,
 }
 
 impl Catalog {
     /// Begins a change; `action` says in error texts what it is for.
+    ///
+    /// Nobody else changes the catalog until it ends, so that what the change finds and what the
+    /// principal may do stays true to the end.
     pub(super) async fn change(&self, action: &'static str) -> Result<Change<'_>, Error> {
         let turn = self.inner.writing.lock().await;
-        // The lock on the file is taken now: a transaction that reads first and asks for the lock
-        // later cannot get it any more once somebody else has written in between.
-        let begun = self.inner.pool.begin_with("BEGIN IMMEDIATE").await;
-        let transaction = begun.map_err(Error::database(action))?;
-        Ok(Change { transaction, action, _turn: turn })
+        let database = &self.inner.database;
+        let mut transaction = database.begin(Intent::Write, action).await?;
+        let Some(row) = transaction.fetch_optional(database.lock_version(), values![]).await?
+        else {
+            return Err(Error::damaged("state", "it has no row".to_string()));
+        };
+        let version = row.get::<i64>("version")?.saturating_add(1);
+        let view = match self.actor {
+            Some(actor) => Some(self.snapshot().await?.for_principal(actor)),
+            None => None,
+        };
+        Ok(Change { transaction, version, view, actor: self.actor, _turn: turn })
+    }
+
+    /// Begins to write something that no snapshot shows, and that does not depend on anything that
+    /// others change: other servers need not wait for it.
+    pub(super) async fn append(&self, action: &'static str) -> Result<Change<'_>, Error> {
+        let turn = self.inner.writing.lock().await;
+        let transaction = self.inner.database.begin(Intent::Write, action).await?;
+        Ok(Change { transaction, version: 0, view: None, actor: self.actor, _turn: turn })
     }
 }
 
 impl Change<'_> {
-    /// The connection to run statements on.
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
+    /// The catalog as the principal sees it that the change is made for; `None` for the service,
+    /// which may do everything.
+    pub(super) fn view(&self) -> Option<&VisibleSnapshot> {
+        self.view.as_ref()
     }
 
-    /// Turns an error of the database into one that says what was tried.
-    pub(super) fn failed(&self) -> impl Fn(sqlx::Error) -> Error + use<> {
-        Error::database(self.action)
+    /// The principal that the change is made for.
+    pub(super) fn actor(&self) -> Option<PrincipalId> {
+        self.actor
     }
 
-    /// Makes a change of projects, schemas or datasets last, and tells readers of it.
+    /// Refuses a change that only the service and admins make.
+    pub(super) fn check_admin(&self, action: &'static str) -> Result<(), Error> {
+        self.view.as_ref().map_or(Ok(()), |view| view.check_admin(action))
+    }
+
+    /// The version that the catalog has when the change has been published: the revision of what
+    /// the change touches.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Runs a statement; the number of rows that it changed.
+    pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
+        self.transaction.execute(sql, values).await
+    }
+
+    /// All rows of a query.
+    pub(super) async fn fetch_all(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
+        self.transaction.fetch_all(sql, values).await
+    }
+
+    /// The first row of a query that gives one row at most.
+    pub(super) async fn fetch_optional(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, Error> {
+        self.transaction.fetch_optional(sql, values).await
+    }
+
+    /// The number that a query gives in a column of the name `n`.
+    pub(super) async fn count(&mut self, sql: &str, values: Vec<Value>) -> Result<i64, Error> {
+        self.transaction.count(sql, values).await
+    }
+
+    /// Refuses one more where a query counts as many as there may be.
+    pub(super) async fn check_limit(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+        limit: u32,
+        noun: &'static str,
+    ) -> Result<(), Error> {
+        let count = usize::try_from(self.count(sql, values).await?).unwrap_or(0);
+        at_most(count + 1, limit as usize, noun)
+    }
+
+    /// Makes a change last that snapshots show, and tells readers of it.
     pub(super) async fn publish(mut self) -> Result<(), Error> {
-        let failed = self.failed();
-        sqlx::query("UPDATE catalog_state SET version = version + 1")
-            .execute(self.connection())
-            .await
-            .map_err(&failed)?;
+        let version = self.version;
+        self.execute("UPDATE catalog_state SET version = $1", values![version]).await?;
         self.commit().await
     }
 
     /// Makes a change last that no snapshot shows.
     pub(super) async fn commit(self) -> Result<(), Error> {
-        let failed = self.failed();
-        self.transaction.commit().await.map_err(failed)
+        self.transaction.commit().await
     }
-}
-
-/// Now, in milliseconds since 1970.
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The time of so many milliseconds since 1970; 1970 itself for a time before it.
-pub(super) fn time_of(ms: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -2,69 +2,74 @@
 
 use crate::error::Error;
 use crate::ids::{DatasetId, SchemaId};
-use crate::limit::{DATASETS_MAX, DESCRIPTION_BYTES_MAX, check_name};
+use crate::limit::{
+    DATASETS_MAX, DESCRIPTION_BYTES_MAX, at_most, check_comment, check_name, check_properties,
+};
 use crate::model::{
-    Created, DatasetKind, DatasetType, ExternalTable, NewDataset, OnExisting, OnMissing, View,
+    Created, DatasetKind, DatasetType, NewDataset, Object, ObjectName, OnExisting, OnMissing,
+    Privilege, Table, View, Volume,
 };
 
 use super::Catalog;
-use super::change::{Change, now_ms};
-use super::containers::found;
-use super::read::parse;
+use super::change::Change;
+use super::database::values;
+use super::find::found;
+use super::read::to_json;
+use super::time::now_ms;
 
 impl Catalog {
-    /// Makes a table or a view.
+    /// Makes a table, a view or a volume. One that is replaced keeps its identifier and with it
+    /// its grants; a view then reads with the rights of who replaced it.
     ///
     /// # Errors
     /// There is no such project or schema; the name is taken, cannot be one, or belongs to a table
-    /// where a view would replace it, or the reverse; there are too many datasets, or the
-    /// description is too large.
+    /// where a view would replace it, or the like; there are too many datasets, or the description
+    /// is too large; the principal may not create in the schema, not manage what it would replace,
+    /// or not read the location of files that do not belong to Lakegate.
     pub async fn create_dataset(
         &self,
         new: &NewDataset,
         on_existing: OnExisting,
     ) -> Result<Created, Error> {
-        check_name(new.kind.dataset_type().as_str(), &new.name)?;
-        if new.kind.description_bytes() > DESCRIPTION_BYTES_MAX {
-            let noun = "bytes in the description of a dataset";
-            return Err(Error::LimitExceeded { limit: DESCRIPTION_BYTES_MAX, noun });
-        }
+        check_new(new)?;
         let mut change = self.change("creating a dataset").await?;
+        change.check_creating(new)?;
         let schema = change.schema(&new.project, &new.schema).await?;
-        let created = match change.find_dataset(schema, &new.name).await? {
-            None => {
-                let count = "SELECT count(*) FROM dataset";
-                change.check_limit(count, DATASETS_MAX, "datasets").await?;
-                Created::New
-            }
-            Some((old, found)) => match on_existing {
-                OnExisting::Keep => return Ok(Created::Kept),
-                OnExisting::Fail => {
-                    let noun = found.as_str();
-                    return Err(Error::AlreadyExists { noun, name: whole_name(new) });
-                }
-                OnExisting::Replace => {
-                    check_type(
-                        whole_name(new),
-                        new.kind.dataset_type(),
-                        found,
-                        "CREATE OR REPLACE",
-                    )?;
-                    change.delete("DELETE FROM dataset WHERE id = ?", &old.to_string()).await?;
-                    Created::Replaced
-                }
-            },
+        let Some((id, is)) = change.find_dataset(schema, &new.name).await? else {
+            let count = "SELECT count(*) AS n FROM dataset";
+            change.check_limit(count, values![], DATASETS_MAX, "datasets").await?;
+            change.insert_dataset(schema, new).await?;
+            change.publish().await?;
+            return Ok(Created::New);
         };
-        change.insert_dataset(schema, new).await?;
-        change.publish().await?;
-        Ok(created)
+        let taken = || {
+            let name = new.object_name().to_string();
+            Error::AlreadyExists { noun: is.as_str(), name }
+        };
+        match on_existing {
+            OnExisting::Keep => Ok(Created::Kept),
+            OnExisting::Fail => Err(taken()),
+            OnExisting::Replace => {
+                // What the principal does not know of is in the way and cannot be replaced.
+                if change.view().is_some_and(|view| !view.knows(Object::Dataset(id))) {
+                    return Err(taken());
+                }
+                change.check_managing(&new.object_name())?;
+                let expected = new.kind.dataset_type();
+                check_type(&new.object_name(), expected, is, "CREATE OR REPLACE")?;
+                change.replace_dataset(id, new).await?;
+                change.publish().await?;
+                Ok(Created::Replaced)
+            }
+        }
     }
 
-    /// Drops a table or a view; `false` where there is none. What it is must be said, and is
-    /// checked also where nothing need be there.
+    /// Drops a table, a view or a volume; `false` where there is none. What it is must be said,
+    /// and is checked also where nothing need be there.
     ///
     /// # Errors
-    /// There is no such project, schema or dataset, or it is not what was said.
+    /// There is no such project, schema or dataset, it is not what was said, or the principal may
+    /// not manage it.
     pub async fn drop_dataset(
         &self,
         project: &str,
@@ -74,114 +79,146 @@ impl Catalog {
         on_missing: OnMissing,
     ) -> Result<bool, Error> {
         let mut change = self.change("dropping a dataset").await?;
-        let Some(schema_id) = found(change.schema(project, schema).await, on_missing)? else {
+        let full = ObjectName::dataset(project, schema, name);
+        let say_expected = |error| match error {
+            Error::DatasetNotFound { project, schema, dataset, nearest, .. } => {
+                Error::DatasetNotFound { project, schema, dataset, expected, nearest }
+            }
+            error => error,
+        };
+        let checked = change.check_managing(&full).map_err(say_expected);
+        if found(checked, on_missing)?.is_none() {
+            return Ok(false);
+        }
+        let lookup = change.dataset(project, schema, name).await.map_err(say_expected);
+        let Some((id, is)) = found(lookup, on_missing)? else {
             return Ok(false);
         };
-        let Some((id, is)) = change.find_dataset(schema_id, name).await? else {
-            if on_missing == OnMissing::Ignore {
-                return Ok(false);
-            }
-            let siblings = "SELECT name FROM dataset WHERE schema_id = ?";
-            let nearest = change.nearest(siblings, &schema_id.to_string(), name).await?;
-            return Err(Error::DatasetNotFound {
-                project: project.to_string(),
-                schema: schema.to_string(),
-                dataset: name.to_string(),
-                expected,
-                nearest,
-            });
-        };
-        check_type(format!("{project}.{schema}.{name}"), expected, is, "DROP")?;
-        change.delete("DELETE FROM dataset WHERE id = ?", &id.to_string()).await?;
+        check_type(&full, expected, is, "DROP")?;
+        change.execute("DELETE FROM dataset WHERE id = $1", values![id]).await?;
         change.publish().await?;
         Ok(true)
     }
 }
 
 impl Change<'_> {
-    async fn find_dataset(
-        &mut self,
-        schema: SchemaId,
-        name: &str,
-    ) -> Result<Option<(DatasetId, DatasetType)>, Error> {
-        let failed = self.failed();
-        let row: Option<(String, bool)> = sqlx::query_as(
-            "SELECT id, kind = 'view' FROM dataset WHERE schema_id = ? AND name = ?",
-        )
-        .bind(schema.to_string())
-        .bind(name)
-        .fetch_optional(self.connection())
-        .await
-        .map_err(failed)?;
-        let Some((id, is_view)) = row else { return Ok(None) };
-        let dataset_type = if is_view { DatasetType::View } else { DatasetType::Table };
-        Ok(Some((parse("dataset", &id)?, dataset_type)))
-    }
-
-    async fn insert_dataset(&mut self, schema: SchemaId, new: &NewDataset) -> Result<(), Error> {
-        let failed = self.failed();
-        let id = DatasetId::generate();
-        sqlx::query(
-            "INSERT INTO dataset (id, schema_id, name, kind, columns_ipc, created_at_ms)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(id.to_string())
-        .bind(schema.to_string())
-        .bind(&new.name)
-        .bind(new.kind.dataset_type().as_str())
-        .bind(new.kind.columns_ipc())
-        .bind(now_ms())
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
+    fn check_creating(&self, new: &NewDataset) -> Result<(), Error> {
+        let Some(view) = self.view() else { return Ok(()) };
+        view.check(Privilege::Create, &ObjectName::schema(&new.project, &new.schema))?;
         match &new.kind {
-            DatasetKind::Table(table) => self.insert_table(id, table).await,
-            DatasetKind::View(view) => self.insert_view(id, view).await,
+            DatasetKind::Table(Table { is_managed: false, location, .. })
+            | DatasetKind::Volume(Volume { is_managed: false, location }) => {
+                view.check_url(Privilege::Read, location).map(drop)
+            }
+            _ => Ok(()),
         }
     }
 
-    async fn insert_table(&mut self, id: DatasetId, table: &ExternalTable) -> Result<(), Error> {
-        let failed = self.failed();
-        sqlx::query(
-            "INSERT INTO external_table
-             (dataset_id, format, location, partition_columns_json, options_json, definition)
-             VALUES (?, ?, ?, ?, ?, ?)",
+    async fn insert_dataset(&mut self, schema: SchemaId, new: &NewDataset) -> Result<(), Error> {
+        let (id, definer, revision) = (DatasetId::generate(), self.actor(), self.version());
+        self.execute(
+            "INSERT INTO dataset (id, schema_id, name, kind, columns_ipc, definer_id, comment,
+                                  properties_json, created_at_ms, revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            values![
+                id,
+                schema,
+                &new.name,
+                new.kind.dataset_type().as_str(),
+                new.kind.columns_ipc(),
+                definer,
+                new.comment.as_deref(),
+                to_json(&new.properties),
+                now_ms(),
+                revision,
+            ],
         )
-        .bind(id.to_string())
-        .bind(table.format.as_str())
-        .bind(&table.location)
-        .bind(serde_json::json!(table.partition_columns).to_string())
-        .bind(serde_json::json!(table.options).to_string())
-        .bind(&table.definition)
-        .execute(self.connection())
+        .await?;
+        self.insert_kind(id, &new.kind).await?;
+        self.grant_ownership(Object::Dataset(id)).await
+    }
+
+    async fn replace_dataset(&mut self, id: DatasetId, new: &NewDataset) -> Result<(), Error> {
+        let (definer, revision) = (self.actor(), self.version());
+        self.execute(
+            "UPDATE dataset SET columns_ipc = $1, definer_id = $2, comment = $3,
+                                properties_json = $4, created_at_ms = $5, revision = $6
+             WHERE id = $7",
+            values![
+                new.kind.columns_ipc(),
+                definer,
+                new.comment.as_deref(),
+                to_json(&new.properties),
+                now_ms(),
+                revision,
+                id,
+            ],
+        )
+        .await?;
+        for table in ["table_files", "view_text", "volume_files"] {
+            let sql = format!("DELETE FROM {table} WHERE dataset_id = $1");
+            self.execute(&sql, values![id]).await?;
+        }
+        self.insert_kind(id, &new.kind).await
+    }
+
+    async fn insert_kind(&mut self, id: DatasetId, kind: &DatasetKind) -> Result<(), Error> {
+        match kind {
+            DatasetKind::Table(table) => self.insert_table(id, table).await,
+            DatasetKind::View(view) => self.insert_view(id, view).await,
+            DatasetKind::Volume(volume) => self.insert_volume(id, volume).await,
+        }
+    }
+
+    async fn insert_table(&mut self, id: DatasetId, table: &Table) -> Result<(), Error> {
+        self.execute(
+            "INSERT INTO table_files (dataset_id, format, is_managed, location,
+                                      partition_columns_json, options_json, definition)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                id,
+                table.format.as_str(),
+                table.is_managed,
+                &table.location,
+                to_json(&table.partition_columns),
+                to_json(&table.options),
+                &table.definition,
+            ],
+        )
         .await
-        .map_err(failed)?;
-        Ok(())
+        .map(drop)
     }
 
     async fn insert_view(&mut self, id: DatasetId, view: &View) -> Result<(), Error> {
-        let failed = self.failed();
-        sqlx::query(
-            "INSERT INTO view_query (dataset_id, query, default_project, default_schema)
-             VALUES (?, ?, ?, ?)",
+        self.execute(
+            "INSERT INTO view_text (dataset_id, query, default_project, default_schema)
+             VALUES ($1, $2, $3, $4)",
+            values![id, &view.sql, &view.project, &view.schema],
         )
-        .bind(id.to_string())
-        .bind(&view.sql)
-        .bind(&view.project)
-        .bind(&view.schema)
-        .execute(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(())
+        .map(drop)
+    }
+
+    async fn insert_volume(&mut self, id: DatasetId, volume: &Volume) -> Result<(), Error> {
+        self.execute(
+            "INSERT INTO volume_files (dataset_id, is_managed, location) VALUES ($1, $2, $3)",
+            values![id, volume.is_managed, &volume.location],
+        )
+        .await
+        .map(drop)
     }
 }
 
-fn whole_name(new: &NewDataset) -> String {
-    format!("{}.{}.{}", new.project, new.schema, new.name)
+fn check_new(new: &NewDataset) -> Result<(), Error> {
+    check_name(new.kind.dataset_type().as_str(), &new.name)?;
+    check_comment(new.comment.as_deref())?;
+    check_properties(&new.properties)?;
+    let noun = "bytes in the description of a dataset";
+    at_most(new.kind.description_bytes(), DESCRIPTION_BYTES_MAX, noun)
 }
 
 fn check_type(
-    dataset: String,
+    name: &ObjectName,
     expected: DatasetType,
     found: DatasetType,
     verb: &'static str,
@@ -189,5 +226,5 @@ fn check_type(
     if found == expected {
         return Ok(());
     }
-    Err(Error::WrongType { dataset, expected, found, verb })
+    Err(Error::WrongType { dataset: name.to_string(), expected, found, verb })
 }

@@ -1,52 +1,55 @@
-//! The catalog in a SQLite file.
+//! The catalog in its database.
 //!
-//! Readers never wait for writers (the file has a write-ahead log). Writers of this process take
-//! turns; a writer of another process is waited for, a few seconds at most.
+//! Writers of this process take turns, and lock the catalog against other processes for the time of
+//! a change. Readers never wait for writers.
 
+mod alter;
+mod api_keys;
 mod change;
 mod containers;
+mod credentials;
+mod database;
 mod datasets;
+mod find;
+mod grants;
+mod history;
+mod locations;
+mod ownership;
 mod principals;
+mod prune;
 mod read;
-
-#[cfg(test)]
-mod tests;
+mod roles;
+mod time;
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
-
-use lakegate_common::error::Chain;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
 
 use crate::error::Error;
+use crate::ids::PrincipalId;
 use crate::snapshot::Snapshot;
+use crate::url::CatalogUrl;
+use crate::vault::KeyRing;
 
-/// Connections to the file: one writes, the others read.
-const CONNECTIONS_MAX: u32 = 4;
+use database::Database;
 
-/// How long a statement waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a change waits for a writer of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub use prune::HistoryLimits;
 
 /// The catalog of a service. Clones are handles to the same catalog.
+///
+/// A handle acts for the service itself, which may do everything, or for a principal:
+/// [`Catalog::acting_for`].
 #[derive(Clone)]
 pub struct Catalog {
     inner: Arc<Inner>,
+    actor: Option<PrincipalId>,
 }
 
 struct Inner {
-    path: PathBuf,
-    pool: SqlitePool,
-    /// Writers of this process queue here in order, which SQLite's own waiting does not promise.
+    /// For people, without the password.
+    place: String,
+    database: Database,
+    keys: Option<KeyRing>,
+    /// Writers of this process queue here in order, which no database promises.
     writing: tokio::sync::Mutex<()>,
     /// Only one reader loads a new snapshot; the others use what it brings.
     loading: tokio::sync::Mutex<()>,
@@ -54,71 +57,53 @@ struct Inner {
 }
 
 impl Catalog {
-    /// Opens the catalog file, or makes one, readable by its owner alone. An older catalog is
-    /// brought up to date. A new catalog holds the default project and schema.
+    /// Opens the catalog, or makes one. An older catalog is brought up to date. A new catalog
+    /// holds the default project and schema; a new file can be read by its owner alone.
     ///
     /// # Errors
-    /// The file cannot be opened or made, is no catalog, or was made by a newer Lakegate.
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref().to_path_buf();
-        let failed = |source| Error::Open { path: path.clone(), source };
-        create_private(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A commit is on disk when it returns, also through a power failure.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A connection to a file does not go stale, and asking costs each statement a round.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-        sqlx::migrate!("./migrations")
-            .run(&pool)
-            .await
-            .map_err(|source| Error::Migrate { path: path.clone(), source })?;
+    /// The database cannot be opened or made, is no catalog, or was made by a newer Lakegate.
+    pub async fn open(url: impl Into<CatalogUrl>) -> Result<Self, Error> {
+        Self::open_with(&url.into(), None).await
+    }
+
+    /// As [`Catalog::open`], with the master keys for the secrets of credentials.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    pub async fn open_with(url: &CatalogUrl, keys: Option<KeyRing>) -> Result<Self, Error> {
         let inner = Inner {
-            path,
-            pool,
+            place: url.to_string(),
+            database: Database::open(url).await?,
+            keys,
             writing: tokio::sync::Mutex::new(()),
             loading: tokio::sync::Mutex::new(()),
             latest: RwLock::new(None),
         };
-        let catalog = Self { inner: Arc::new(inner) };
-        read::check(&catalog.inner.pool).await?;
+        let catalog = Self { inner: Arc::new(inner), actor: None };
         catalog.create_defaults().await?;
         Ok(catalog)
     }
 
-    /// Closes the file when the statements that use it have ended. Every later call fails.
+    /// The catalog as a principal may change it: what it may not know of does not exist, what it
+    /// may not do is refused, and what it makes belongs to it. Rights are judged at the moment of
+    /// the change.
+    #[must_use]
+    pub fn acting_for(&self, principal: PrincipalId) -> Self {
+        Self { inner: Arc::clone(&self.inner), actor: Some(principal) }
+    }
+
+    /// Closes the database when the statements that use it have ended. Every later call fails.
     pub async fn close(&self) {
-        // So that the file is whole without the log beside it. Connections that close at the same
-        // time each leave this to the other one. A failure loses nothing: the next start reads
-        // the log.
-        if !self.inner.pool.is_closed() {
-            let write_back = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
-            if let Err(error) = write_back.execute(&self.inner.pool).await {
-                tracing::warn!(error = %Chain(&error), "the catalog's log stays beside its file");
-            }
-        }
-        self.inner.pool.close().await;
-        // A connection that was on its way back to the pool is idle in it now and still open; only
-        // a second round closes it.
-        self.inner.pool.close().await;
+        self.inner.database.close().await;
     }
 
     /// The whole catalog as it is now. While nothing changes, this is one look at a counter and
-    /// the same snapshot again; a change by another process is seen like one's own.
+    /// the same snapshot again; a change by another server is seen like one's own.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The database cannot be read.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
-        let version = read::version(&self.inner.pool).await?;
+        let version = read::version(&self.inner.database).await?;
         if let Some(latest) = self.latest(version) {
             return Ok(latest);
         }
@@ -126,7 +111,7 @@ impl Catalog {
         if let Some(latest) = self.latest(version) {
             return Ok(latest);
         }
-        let loaded = Arc::new(read::snapshot(&self.inner.pool).await?);
+        let loaded = Arc::new(read::snapshot(&self.inner.database).await?);
         let mut latest = self.inner.latest.write().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Arc::clone(&loaded));
         Ok(loaded)
@@ -137,22 +122,17 @@ impl Catalog {
         let latest = self.inner.latest.read().unwrap_or_else(PoisonError::into_inner);
         latest.as_ref().filter(|snapshot| snapshot.version() >= version).map(Arc::clone)
     }
+
+    fn keys(&self) -> Result<&KeyRing, Error> {
+        self.inner.keys.as_ref().ok_or(Error::NoMasterKey)
+    }
 }
 
 impl fmt::Debug for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Catalog").field("path", &self.inner.path).finish_non_exhaustive()
-    }
-}
-
-/// Makes the file before SQLite would, because it holds password hashes and SQLite would make it
-/// readable by everyone. The files that SQLite puts beside it get the same permissions.
-///
-/// A file that exists is not opened: closing it again would drop the locks that SQLite holds on it
-/// elsewhere in this process.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
+        f.debug_struct("Catalog")
+            .field("place", &self.inner.place)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
     }
 }

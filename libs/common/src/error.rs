@@ -60,9 +60,11 @@ error_codes! {
     SchemaNotFound = "schema_not_found", NotFound, 404, "3F000", false;
     /// No project of that name.
     ProjectNotFound = "project_not_found", NotFound, 404, "3D000", false;
+    /// No location, credential, user, role or API key of that name.
+    ObjectNotFound = "object_not_found", NotFound, 404, "42704", false;
     /// The name is taken.
     AlreadyExists = "already_exists", AlreadyExists, 409, "42P07", false;
-    /// A schema or project that still holds something.
+    /// Something that still holds or owns something, or that something depends on.
     NotEmpty = "not_empty", FailedPrecondition, 409, "2BP01", false;
     /// Correct SQL that Lakegate does not do.
     Unsupported = "unsupported", Unimplemented, 501, "0A000", false;
@@ -116,6 +118,8 @@ error_codes! {
     CatalogUnavailable = "catalog_unavailable", Unavailable, 503, "08006", true;
     /// Somebody else changed the same object at the same time.
     CatalogConflict = "catalog_conflict", Aborted, 409, "40001", true;
+    /// The object is no longer as the request says it must be.
+    PreconditionFailed = "precondition_failed", FailedPrecondition, 412, "55000", false;
     /// The configuration is refused.
     InvalidConfiguration = "invalid_configuration", FailedPrecondition, 500, "F0000", false;
     /// The service is starting or stopping.

@@ -1,37 +1,14 @@
-//! What the catalog holds, as plain values.
+//! Datasets: tables, views and volumes.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use crate::ids::{DatasetId, PrincipalId, ProjectId, SchemaId};
+use crate::ids::{DatasetId, PrincipalId, SchemaId};
+use crate::model::{ObjectName, words};
 
-/// The first level of a name; a catalog to SQL clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Project {
-    /// Its identifier.
-    pub id: ProjectId,
-    /// Its name, unique in the service.
-    pub name: String,
-    /// When it was made.
-    pub created_at: SystemTime,
-}
-
-/// The second level of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schema {
-    /// Its identifier.
-    pub id: SchemaId,
-    /// The project that it belongs to.
-    pub project: ProjectId,
-    /// Its name, unique in the project.
-    pub name: String,
-    /// When it was made.
-    pub created_at: SystemTime,
-}
-
-/// The third level of a name: something to select from.
+/// The third level of a name: something to select from, or files to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
     /// Its identifier.
@@ -42,33 +19,46 @@ pub struct Dataset {
     pub name: String,
     /// What it is.
     pub kind: DatasetKind,
+    /// Who made or last replaced it. A view reads what this principal may read; without one, what
+    /// whoever uses it may read.
+    pub definer: Option<PrincipalId>,
+    /// What somebody wrote about it.
+    pub comment: Option<String>,
+    /// What somebody noted about it, by name: the table's properties.
+    pub properties: BTreeMap<String, String>,
     /// When it was made or last replaced.
     pub created_at: SystemTime,
+    /// The catalog's version when it was last changed.
+    pub revision: u64,
 }
 
 /// What a dataset is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatasetKind {
-    /// Files that somebody else looks after.
-    Table(ExternalTable),
+    /// Rows in files.
+    Table(Table),
     /// A query with a name.
     View(View),
+    /// Files of any kind below one prefix.
+    Volume(Volume),
 }
 
 impl DatasetKind {
-    /// Table or view.
+    /// Table, view or volume.
     pub fn dataset_type(&self) -> DatasetType {
         match self {
             Self::Table(_) => DatasetType::Table,
             Self::View(_) => DatasetType::View,
+            Self::Volume(_) => DatasetType::Volume,
         }
     }
 
-    /// The Arrow schema as an IPC message. The catalog does not look inside.
+    /// The Arrow schema as an IPC message, empty for a volume. The catalog does not look inside.
     pub fn columns_ipc(&self) -> &[u8] {
         match self {
             Self::Table(table) => &table.columns_ipc,
             Self::View(view) => &view.columns_ipc,
+            Self::Volume(_) => &[],
         }
     }
 
@@ -89,40 +79,30 @@ impl DatasetKind {
             Self::View(view) => {
                 view.sql.len() + view.columns_ipc.len() + view.project.len() + view.schema.len()
             }
+            Self::Volume(volume) => volume.location.len(),
         }
     }
 }
 
-/// Whether a dataset is a table or a view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DatasetType {
-    /// A table.
-    Table,
-    /// A view.
-    View,
-}
-
-impl DatasetType {
-    /// `table` or `view`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::View => "view",
-        }
+words! {
+    /// Whether a dataset is a table, a view or a volume.
+    DatasetType: "type of dataset" {
+        /// A table.
+        Table = "table",
+        /// A view.
+        View = "view",
+        /// A volume.
+        Volume = "volume",
     }
 }
 
-impl fmt::Display for DatasetType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A table over files that Lakegate reads and never writes.
+/// A table over files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExternalTable {
+pub struct Table {
     /// The format of the files.
     pub format: FileFormat,
+    /// Whether its files belong to Lakegate, which made them and removes them with the table.
+    pub is_managed: bool,
     /// A file, a folder or a glob.
     pub location: String,
     /// Columns whose values stand in the folders' names, with their Arrow types as text, from the
@@ -149,24 +129,39 @@ pub struct View {
     pub schema: String,
 }
 
+/// Files of any kind below one prefix, such as notebooks and recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Whether its files belong to Lakegate, which removes them with the volume.
+    pub is_managed: bool,
+    /// The prefix.
+    pub location: String,
+}
+
 /// The format of data files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileFormat {
+    /// A Delta table: Parquet files and a log.
+    Delta,
     /// Apache Parquet.
     Parquet,
     /// Comma-separated values, with other separators too.
     Csv,
     /// One JSON object a line.
     Json,
+    /// Arrow IPC files.
+    Arrow,
 }
 
 impl FileFormat {
     /// The name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Delta => "delta",
             Self::Parquet => "parquet",
             Self::Csv => "csv",
             Self::Json => "json",
+            Self::Arrow => "arrow",
         }
     }
 }
@@ -179,7 +174,7 @@ impl fmt::Display for FileFormat {
 
 /// A name that is no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a file format; formats are PARQUET, CSV and JSON")]
+#[error("{text:?} is not a file format; formats are DELTA, PARQUET, CSV, JSON and ARROW")]
 pub struct ParseFileFormatError {
     text: String,
 }
@@ -190,34 +185,13 @@ impl FromStr for FileFormat {
     /// Reads a name in any case; `NDJSON` is another name of JSON.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.to_ascii_lowercase().as_str() {
+            "delta" => Ok(Self::Delta),
             "parquet" => Ok(Self::Parquet),
             "csv" => Ok(Self::Csv),
             "json" | "ndjson" => Ok(Self::Json),
+            "arrow" => Ok(Self::Arrow),
             _ => Err(ParseFileFormatError { text: text.to_string() }),
         }
-    }
-}
-
-/// Somebody who may come in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// Its identifier.
-    pub id: PrincipalId,
-    /// The name to log in with.
-    pub name: String,
-    /// The hash of the password, as a PHC text.
-    pub password_hash: String,
-    /// Whether it may do everything.
-    pub is_admin: bool,
-}
-
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Principal")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("is_admin", &self.is_admin)
-            .finish_non_exhaustive()
     }
 }
 
@@ -232,44 +206,32 @@ pub struct NewDataset {
     pub name: String,
     /// What it is.
     pub kind: DatasetKind,
+    /// What somebody writes about it.
+    pub comment: Option<String>,
+    /// What somebody notes about it, by name.
+    pub properties: BTreeMap<String, String>,
 }
 
-/// What to do when the name is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnExisting {
-    /// Fail.
-    Fail,
-    /// Keep what is there: `IF NOT EXISTS`.
-    Keep,
-    /// Put the new one in its place, which must be of the same type: `OR REPLACE`.
-    Replace,
-}
+impl NewDataset {
+    /// A dataset without comment and properties.
+    pub fn new(
+        project: impl Into<String>,
+        schema: impl Into<String>,
+        name: impl Into<String>,
+        kind: DatasetKind,
+    ) -> Self {
+        Self {
+            project: project.into(),
+            schema: schema.into(),
+            name: name.into(),
+            kind,
+            comment: None,
+            properties: BTreeMap::new(),
+        }
+    }
 
-/// What to do when nothing has the name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnMissing {
-    /// Fail.
-    Fail,
-    /// Do nothing: `IF EXISTS`.
-    Ignore,
-}
-
-/// What to do with what a dropped thing still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnContents {
-    /// Refuse: `RESTRICT`.
-    Refuse,
-    /// Drop it too: `CASCADE`.
-    Cascade,
-}
-
-/// What a creation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
-    /// The name was free and is taken now.
-    New,
-    /// What was there stays as it was.
-    Kept,
-    /// What was there is gone.
-    Replaced,
+    /// The whole name.
+    pub fn object_name(&self) -> ObjectName {
+        ObjectName::dataset(&self.project, &self.schema, &self.name)
+    }
 }

@@ -1,0 +1,131 @@
+//! Changes of locations.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::ids::{CredentialId, LocationId};
+use crate::limit::{LOCATIONS_MAX, check_name, check_properties};
+use crate::model::{Created, NewLocation, Object, ObjectName, OnMissing, names_a_secret};
+
+use super::Catalog;
+use super::change::Change;
+use super::containers::{kept_or_taken, normal_url};
+use super::database::values;
+use super::find::found;
+use super::read::to_json;
+use super::time::now_ms;
+
+impl Catalog {
+    /// Makes a location.
+    ///
+    /// # Errors
+    /// The name or the prefix is taken or cannot be one, an option holds a secret, there is no
+    /// such credential, there are too many locations, or the principal is no admin.
+    pub async fn create_location(
+        &self,
+        new: &NewLocation,
+        if_not_exists: bool,
+    ) -> Result<Created, Error> {
+        check_name("location", &new.name)?;
+        check_options(&new.options, "a location")?;
+        let url = normal_url(&new.url)?;
+        let mut change = self.change("creating a location").await?;
+        change.check_admin("creating a location")?;
+        if change.find_named::<LocationId>("location", &new.name).await?.is_some() {
+            return kept_or_taken(if_not_exists, "location", new.name.clone());
+        }
+        change.check_free(&url).await?;
+        let count = "SELECT count(*) AS n FROM location";
+        change.check_limit(count, values![], LOCATIONS_MAX, "locations").await?;
+        let credential = change.optional_credential(new.credential.as_deref()).await?;
+        let (id, revision) = (LocationId::generate(), change.version());
+        change
+            .execute(
+                "INSERT INTO location (id, name, url, credential_id, options_json, created_at_ms,
+                                       revision)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                values![id, &new.name, url, credential, to_json(&new.options), now_ms(), revision],
+            )
+            .await?;
+        change.grant_ownership(Object::Location(id)).await?;
+        change.publish().await?;
+        Ok(Created::New)
+    }
+
+    /// Gives a location another credential and other options. Its prefix stays: another prefix is
+    /// another location, which nobody has been granted anything on.
+    ///
+    /// # Errors
+    /// There is no such location or credential, an option holds a secret, or the principal is no
+    /// admin.
+    pub async fn alter_location(
+        &self,
+        name: &str,
+        credential: Option<&str>,
+        options: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        check_options(options, "a location")?;
+        let mut change = self.change("altering a location").await?;
+        change.check_admin("altering a location")?;
+        let id = change.location(name).await?;
+        let credential = change.optional_credential(credential).await?;
+        let revision = change.version();
+        let update = "UPDATE location SET credential_id = $1, options_json = $2, revision = $3
+             WHERE id = $4";
+        change.execute(update, values![credential, to_json(options), revision, id]).await?;
+        change.publish().await
+    }
+
+    /// Drops a location; `false` where there is none. What lies there stays.
+    ///
+    /// # Errors
+    /// There is no such location, or the principal may not manage it.
+    pub async fn drop_location(&self, name: &str, on_missing: OnMissing) -> Result<bool, Error> {
+        let mut change = self.change("dropping a location").await?;
+        let full = ObjectName::Location(name.to_string());
+        if found(change.check_managing(&full), on_missing)?.is_none() {
+            return Ok(false);
+        }
+        let Some(id) = found(change.location(name).await, on_missing)? else {
+            return Ok(false);
+        };
+        change.execute("DELETE FROM location WHERE id = $1", values![id]).await?;
+        change.publish().await?;
+        Ok(true)
+    }
+}
+
+impl Change<'_> {
+    async fn check_free(&mut self, url: &str) -> Result<(), Error> {
+        let same = "SELECT name FROM location WHERE url = $1";
+        match self.fetch_optional(same, values![url]).await? {
+            Some(row) => {
+                let name = format!("{} at {url}", row.get::<String>("name")?);
+                Err(Error::AlreadyExists { noun: "location", name })
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn optional_credential(
+        &mut self,
+        name: Option<&str>,
+    ) -> Result<Option<CredentialId>, Error> {
+        match name {
+            Some(name) => self.credential(name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Refuses options that are too many, or that everyone could read a secret in.
+pub(super) fn check_options(
+    options: &BTreeMap<String, String>,
+    noun: &'static str,
+) -> Result<(), Error> {
+    check_properties(options)?;
+    match options.keys().find(|option| names_a_secret(option)) {
+        Some(option) => Err(Error::SecretInOptions { option: option.clone(), noun }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,160 @@
+//! Many at once, and changes that are dropped in the middle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lakegate_catalog::{
+    Alteration, Catalog, Created, DatasetType, Error, ObjectName, OnContents, OnExisting,
+    OnMissing, Privilege,
+};
+use lakegate_common::error::{Coded, ErrorCode, describe};
+
+use crate::support::{create, on_both, public, table, view};
+
+on_both! {
+    async fn of_many_creators_only_one_wins(fixture) {
+        let other = fixture.open_again().await;
+        let mut creators = tokio::task::JoinSet::new();
+        for index in 0..20 {
+            let catalog = if index % 2 == 0 { fixture.catalog.clone() } else { other.clone() };
+            creators.spawn(async move { catalog.create_dataset(&table("t"), OnExisting::Fail).await });
+        }
+        let outcomes = creators.join_all().await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            assert_eq!(error.code(), ErrorCode::AlreadyExists, "{}", describe(&error));
+            assert_eq!(error.to_string(), "table \"lakegate.public.t\" already exists");
+        }
+    }
+
+    /// Each change that says it has succeeded has counted one version, no other has, and both
+    /// servers agree on the end.
+    async fn sixteen_writers_on_two_servers_leave_one_catalog(fixture) {
+        let other = fixture.open_again().await;
+        let ann = fixture.user("ann").await;
+        let project = ObjectName::Project("lakegate".into());
+        fixture.catalog.grant(&[Privilege::Manage, Privilege::Create], &project, "ann")
+            .await
+            .unwrap();
+        let before = fixture.catalog.snapshot().await.unwrap().version();
+        let changes = Arc::new(AtomicU64::new(0));
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..16_u32 {
+            let server = if writer % 2 == 0 { &fixture.catalog } else { &other };
+            let catalog = if writer % 4 < 2 { server.clone() } else { server.acting_for(ann) };
+            let changes = Arc::clone(&changes);
+            writers.spawn(async move { write(&catalog, writer, &changes).await });
+        }
+        writers.join_all().await;
+        let (one, two) =
+            (fixture.catalog.snapshot().await.unwrap(), other.snapshot().await.unwrap());
+        assert_eq!(one, two);
+        assert_eq!(one.version() - before, changes.load(Ordering::Relaxed));
+        assert_eq!(fixture.open_again().await.snapshot().await.unwrap(), one);
+    }
+
+    /// A replacement changes several rows; no snapshot may fall in between.
+    async fn snapshots_are_whole_while_datasets_change(fixture) {
+        let catalog = fixture.catalog.clone();
+        create(&catalog, view("v")).await;
+        let writer = tokio::spawn({
+            let catalog = catalog.clone();
+            async move {
+                for round in 0..40 {
+                    let replaced = catalog.create_dataset(&view("v"), OnExisting::Replace).await;
+                    assert_eq!(replaced.unwrap(), Created::Replaced);
+                    create(&catalog, table(&format!("t{round}"))).await;
+                }
+            }
+        });
+        let (mut version, mut count) = (0, 0);
+        while !writer.is_finished() {
+            let snapshot = catalog.snapshot().await.unwrap();
+            assert!(snapshot.dataset("lakegate", "public", "v").is_some());
+            assert!(snapshot.version() >= version && snapshot.dataset_count() >= count);
+            (version, count) = (snapshot.version(), snapshot.dataset_count());
+        }
+        writer.await.unwrap();
+        assert_eq!(catalog.snapshot().await.unwrap().dataset_count(), 41);
+    }
+
+    /// A statement that is cancelled drops its change wherever it is.
+    async fn a_change_that_is_dropped_happens_or_does_not(fixture) {
+        let ann = fixture.user("ann").await;
+        let project = ObjectName::Project("lakegate".into());
+        fixture.catalog.grant(&[Privilege::Create], &project, "ann").await.unwrap();
+        let as_ann = fixture.catalog.acting_for(ann);
+        let mut whole = 0;
+        for round in 0..60_u32 {
+            let name = format!("v{round}");
+            let patience = Duration::from_micros(u64::from(round) * 150);
+            let new = view(&name);
+            let finished =
+                tokio::time::timeout(patience, as_ann.create_dataset(&new, OnExisting::Fail)).await;
+            let snapshot = fixture.catalog.snapshot().await.unwrap();
+            let version = snapshot.version();
+            match snapshot.dataset("lakegate", "public", &name) {
+                Some(dataset) => {
+                    whole += 1;
+                    assert_eq!(dataset.kind, view(&name).kind);
+                    let view = snapshot.for_principal(ann);
+                    view.check(Privilege::Own, &public(&name)).unwrap();
+                }
+                None => assert!(finished.is_err(), "what was acknowledged is there"),
+            }
+            fixture.catalog.create_schema("lakegate", &name, false).await.unwrap();
+            let after = fixture.catalog.snapshot().await.unwrap();
+            // A commit that was under way when it was dropped may have ended since.
+            let late = u64::from(after.dataset_count() > snapshot.dataset_count());
+            assert_eq!(after.version(), version + 1 + late);
+            whole += u32::try_from(late).unwrap();
+        }
+        assert_eq!(u32::try_from(fixture.catalog.snapshot().await.unwrap().dataset_count()), Ok(whole));
+    }
+}
+
+/// Makes, changes and drops things that all writers fight for.
+async fn write(catalog: &Catalog, writer: u32, changes: &AtomicU64) {
+    for round in 0..6_u32 {
+        let name = format!("t{}", (writer + round) % 5);
+        let schema = format!("s{}", (writer + round) % 3);
+        count(changes, catalog.create_schema("lakegate", &schema, true).await.map(is_new));
+        count(changes, catalog.create_dataset(&view(&name), OnExisting::Replace).await.map(is_new));
+        let select = [Privilege::Select];
+        let granted = catalog.grant(&select, &public(&name), "ann").await;
+        count(changes, granted.map(|new| new > 0));
+        let rename = Alteration::rename(format!("t{}", (writer * round) % 5));
+        let renamed = catalog.alter(&public(&name), &rename).await;
+        count(changes, renamed.map(|()| true));
+        let dropped = catalog
+            .drop_dataset("lakegate", "public", &name, DatasetType::View, OnMissing::Ignore)
+            .await;
+        count(changes, dropped);
+        let dropped =
+            catalog.drop_schema("lakegate", &schema, OnMissing::Ignore, OnContents::Cascade).await;
+        count(changes, dropped);
+    }
+}
+
+fn is_new(created: Created) -> bool {
+    created != Created::Kept
+}
+
+/// Counts what has changed. Somebody may have been quicker with a name; nothing else may go wrong.
+fn count(changes: &AtomicU64, outcome: Result<bool, Error>) {
+    match outcome {
+        Ok(true) => {
+            changes.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(false) => {}
+        Err(error) => assert!(
+            matches!(
+                error.code(),
+                ErrorCode::AlreadyExists | ErrorCode::TableNotFound | ErrorCode::SchemaNotFound
+            ),
+            "{}",
+            describe(&error)
+        ),
+    }
+}

@@ -1,0 +1,87 @@
+//! Locations.
+
+use lakegate_catalog::{
+    Alteration, Created, CredentialSource, Error, NewCredential, NewLocation, ObjectName,
+    OnMissing, Privilege, StoreType,
+};
+use lakegate_common::error::{Coded, ErrorCode};
+
+use crate::support::{on_both, texts};
+
+fn location(name: &str, url: &str) -> NewLocation {
+    NewLocation {
+        name: name.into(),
+        url: url.into(),
+        credential: None,
+        options: texts(&[("endpoint", "http://127.0.0.1:9000"), ("path_style", "true")]),
+    }
+}
+
+on_both! {
+    async fn a_location_is_made_with_its_prefix_in_one_form(fixture) {
+        let catalog = &fixture.catalog;
+        let made = catalog.create_location(&location("raw", "S3://Bucket/raw"), false).await;
+        assert_eq!(made.unwrap(), Created::New);
+        let snapshot = catalog.snapshot().await.unwrap();
+        let found = snapshot.location("raw").unwrap();
+        assert_eq!(found.url.to_string(), "s3://bucket/raw/");
+        assert_eq!(found.options, location("raw", "").options);
+        let inside = "s3://bucket/raw/x.parquet".parse().unwrap();
+        assert_eq!(snapshot.location_of(&inside).unwrap().id, found.id);
+        let kept = catalog.create_location(&location("raw", "s3://other/"), true).await;
+        assert_eq!(kept.unwrap(), Created::Kept);
+        let same = catalog.create_location(&location("copy", "s3://bucket/raw/"), false).await;
+        assert_eq!(same.unwrap_err().code(), ErrorCode::AlreadyExists);
+    }
+
+    async fn what_is_no_prefix_or_holds_a_secret_is_refused(fixture) {
+        let catalog = &fixture.catalog;
+        let error = catalog.create_location(&location("raw", "s3://b/../c"), false).await;
+        assert!(matches!(error.unwrap_err(), Error::InvalidLocationUrl { .. }));
+        for option in ["secret_access_key", "SAS_Token", "aws_session_token", "password", "api_key"] {
+            let mut new = location("raw", "s3://bucket/");
+            new.options = texts(&[(option, "hunter2")]);
+            let error = catalog.create_location(&new, false).await.unwrap_err();
+            assert!(matches!(error, Error::SecretInOptions { .. }), "{option}: {error}");
+            assert!(!error.to_string().contains("hunter2"));
+        }
+        assert_eq!(catalog.snapshot().await.unwrap().locations().count(), 0);
+    }
+
+    async fn a_location_keeps_its_credential_and_its_grants_through_a_renaming(fixture) {
+        let catalog = &fixture.catalog;
+        let ann = fixture.user("ann").await;
+        let credential = NewCredential {
+            name: "minio".into(),
+            store_type: StoreType::S3,
+            source: CredentialSource::Ambient,
+            options: texts(&[("profile", "lab")]),
+        };
+        catalog.create_credential(&credential, false).await.unwrap();
+        let mut new = location("raw", "s3://bucket/");
+        new.credential = Some("minoi".into());
+        let error = catalog.create_location(&new, false).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint().as_deref()),
+            (ErrorCode::ObjectNotFound, Some("did you mean \"minio\"?"))
+        );
+        new.credential = Some("minio".into());
+        catalog.create_location(&new, false).await.unwrap();
+        let error = catalog.drop_credential("minio", OnMissing::Fail).await.unwrap_err();
+        assert_eq!(error.to_string(), "credential \"minio\" is used by location \"raw\"");
+
+        let name = ObjectName::Location("raw".into());
+        catalog.grant(&[Privilege::Read, Privilege::Write], &name, "ann").await.unwrap();
+        catalog.alter(&name, &Alteration::rename("cooked")).await.unwrap();
+        let renamed = ObjectName::Location("cooked".into());
+        assert!(fixture.seen_by(ann).await.check(Privilege::Write, &renamed).is_ok());
+        assert_eq!(fixture.seen_by(ann).await.credentials().count(), 0);
+        catalog.alter_location("cooked", None, &texts(&[("region", "eu")])).await.unwrap();
+        let snapshot = catalog.snapshot().await.unwrap();
+        let found = snapshot.location("cooked").unwrap();
+        assert_eq!((found.credential, &found.options), (None, &texts(&[("region", "eu")])));
+        assert!(catalog.drop_credential("minio", OnMissing::Fail).await.unwrap());
+        assert!(catalog.drop_location("cooked", OnMissing::Fail).await.unwrap());
+        assert!(!catalog.drop_location("cooked", OnMissing::Ignore).await.unwrap());
+    }
+}
