@@ -53,6 +53,11 @@ pub const KEYS: &[KnownKey] = &[
     ),
     KnownKey::new("local.metadata_cache", "128MiB", "Memory for the footers of Parquet files."),
     KnownKey::new(
+        "local.delta_cache",
+        "256MiB",
+        "Memory for the states of Delta tables: files, statistics, columns.",
+    ),
+    KnownKey::new(
         "local.bytes_max",
         "64MiB",
         "Queries that scan up to this much run in the server although there are executors.",
@@ -162,6 +167,7 @@ pub struct LocalConfig {
     memory_limit: Option<ByteSize>,
     spill_limit: ByteSize,
     metadata_cache: ByteSize,
+    delta_cache: ByteSize,
     bytes_max: ByteSize,
 }
 
@@ -260,6 +266,7 @@ impl Config {
             memory_limit: self.local.memory_limit.unwrap_or_else(half_of_memory),
             spill_limit: self.local.spill_limit,
             metadata_cache: self.local.metadata_cache,
+            delta_cache: self.local.delta_cache,
             local_bytes_max: self.local.bytes_max,
             running_max: self.queries.running.get(),
             waiting_max: self.queries.waiting,

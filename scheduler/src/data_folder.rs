@@ -54,6 +54,11 @@ impl DataFolder {
         self.path.join("signing-key")
     }
 
+    /// The key that seals the secrets of credentials.
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.path.join("master-key")
+    }
+
     /// The token by which executors join.
     pub(crate) fn cluster_token(&self) -> PathBuf {
         self.path.join("cluster-token")

@@ -13,6 +13,7 @@ pub mod durable;
 mod error;
 pub mod frontend;
 pub mod identity;
+mod object_access;
 pub mod query;
 mod run;
 pub mod session;

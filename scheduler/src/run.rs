@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakegate_catalog::Catalog;
+use lakegate_catalog::{Catalog, CatalogUrl, KeyRing, MasterKey};
 use lakegate_common::secret::{self, Secret};
 use lakegate_common::supervisor::{OnFailure, Stage, Supervisor, shutdown_signal};
 use lakegate_common::telemetry;
-use lakegate_lake::store::{AccessSource, Bounds, NoAccess, Stores};
+use lakegate_lake::store::{AccessSource, Bounds, Stores};
 use tokio::net::TcpListener;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::data_folder::DataFolder;
 use crate::durable::{ClusterPort, Durable};
 use crate::frontend::{Server, Services};
 use crate::identity::{Authenticator, Signer};
+use crate::object_access::CatalogAccess;
 use crate::query::QueryService;
 use crate::session::SessionStore;
 use crate::{Config, Error};
@@ -85,10 +86,10 @@ async fn start(config: &Config) -> Result<Running, Error> {
     let client_address = local_address(&listener, &config.listen)?;
     let signer = Arc::new(Signer::new(&secret::load_or_create(&folder.signing_key(), KEY_BYTES)?));
     let cluster_token = cluster_token(&folder)?;
-    let catalog = Catalog::open(folder.catalog()).await?;
+    let catalog = open_catalog(&folder).await?;
     create_admin(&catalog).await?;
 
-    let access: Arc<dyn AccessSource> = Arc::new(NoAccess);
+    let access: Arc<dyn AccessSource> = Arc::new(CatalogAccess::new(catalog.clone()));
     let stores = Stores::new(Arc::clone(&access), Bounds::default());
 
     let mut cluster_address = None;
@@ -199,6 +200,24 @@ async fn bind(address: &str) -> Result<TcpListener, Error> {
 
 fn local_address(listener: &TcpListener, given: &str) -> Result<std::net::SocketAddr, Error> {
     listener.local_addr().map_err(|source| Error::Bind { address: given.to_string(), source })
+}
+
+/// The catalog: where it is said to be, or in the data folder. The URL may hold a password, so it is
+/// no setting.
+async fn open_catalog(folder: &DataFolder) -> Result<Catalog, Error> {
+    let url = match secret::from_environment("LAKEGATE_CATALOG_URL")? {
+        Some(url) => url.parse()?,
+        None => CatalogUrl::sqlite(folder.catalog()),
+    };
+    let key = match secret::from_environment("LAKEGATE_MASTER_KEY")? {
+        Some(key) => Secret::from_text(key),
+        None => secret::load_or_create(&folder.master_key(), KEY_BYTES)?,
+    };
+    let mut keys = KeyRing::new(MasterKey::from_secret(&key)?);
+    if let Some(previous) = secret::from_environment("LAKEGATE_PREVIOUS_MASTER_KEY")? {
+        keys = keys.with_previous(MasterKey::from_secret(&Secret::from_text(previous))?);
+    }
+    Ok(Catalog::open_with(&url, Some(keys)).await?)
 }
 
 /// The token by which executors join: given, or made once and kept.

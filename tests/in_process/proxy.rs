@@ -10,6 +10,7 @@ use std::io;
 use std::net::Shutdown;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ballista_core::serde::protobuf::scheduler_grpc_server::SERVICE_NAME;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,9 @@ const REPORT_HEADER: &str = "lakegate-report";
 /// A number that no report has: the scheduler takes one under it for a repeat.
 const NUMBER_OF_NONE: &str = "0";
 
+/// How long a late report is held back: longer than an executor waits before it sends one again.
+const LATENESS: Duration = Duration::from_secs(1);
+
 /// What becomes of a report when it is sent for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -36,6 +40,8 @@ pub(crate) enum Fate {
     Silence,
     /// It vanishes, and the executor is told that it was heard.
     Forged,
+    /// It arrives after a while.
+    Late,
 }
 
 /// A line of one executor.
@@ -56,7 +62,7 @@ struct State {
     fate: Option<Fate>,
     left: usize,
     seen: BTreeSet<u64>,
-    lost: usize,
+    afflicted: usize,
     /// Reports that the scheduler has heard, repeats among them.
     heard: Vec<u64>,
     sockets: Vec<std::net::TcpStream>,
@@ -84,26 +90,30 @@ impl Proxy {
         Self { address, line }
     }
 
-    /// Loses the next reports, `count` of them, each when it is sent for the first time.
-    pub(crate) fn lose(&self, count: usize, fate: Fate) {
+    /// Gives this fate to the next reports, `count` of them, each when it is sent for the first time.
+    pub(crate) fn afflict(&self, count: usize, fate: Fate) {
         let mut state = self.line.state.lock().unwrap();
         (state.fate, state.left) = (Some(fate), count);
     }
 
-    /// Loses no more.
+    /// Lets all further reports through.
     pub(crate) fn heal(&self) {
         self.line.state.lock().unwrap().fate = None;
     }
 
-    /// How many reports were lost.
-    pub(crate) fn lost(&self) -> usize {
-        self.line.state.lock().unwrap().lost
+    /// How many reports had another fate than to arrive.
+    pub(crate) fn afflicted(&self) -> usize {
+        self.line.state.lock().unwrap().afflicted
     }
 
-    /// How many reports the scheduler has heard more than once.
-    pub(crate) fn heard_twice(&self) -> usize {
-        let heard = self.line.state.lock().unwrap().heard.clone();
-        heard.len() - heard.into_iter().collect::<BTreeSet<_>>().len()
+    /// How many reports the scheduler has heard, each counted once.
+    pub(crate) fn heard(&self) -> usize {
+        self.line.state.lock().unwrap().heard.iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// How many reports the scheduler has heard again.
+    pub(crate) fn heard_again(&self) -> usize {
+        self.line.state.lock().unwrap().heard.len() - self.heard()
     }
 }
 
@@ -128,7 +138,7 @@ impl Line {
         let is_new = state.seen.insert(number);
         let fate = state.fate.filter(|_| is_new && state.left > 0)?;
         state.left -= 1;
-        state.lost += 1;
+        state.afflicted += 1;
         Some(fate)
     }
 
@@ -150,6 +160,10 @@ impl Line {
                 let none = HeaderValue::from_static(NUMBER_OF_NONE);
                 request.headers_mut().insert(REPORT_HEADER, none);
                 self.ask(request).await
+            }
+            Some(Fate::Late) => {
+                tokio::time::sleep(LATENESS).await;
+                self.report(number, request).await
             }
         }
     }

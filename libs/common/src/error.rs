@@ -56,6 +56,8 @@ error_codes! {
     FunctionNotFound = "function_not_found", InvalidArgument, 400, "42883", false;
     /// No dataset or view of that name.
     TableNotFound = "table_not_found", NotFound, 404, "42P01", false;
+    /// A version or time of a table that is not there, or no longer.
+    VersionNotFound = "version_not_found", NotFound, 404, "42P01", false;
     /// No schema of that name.
     SchemaNotFound = "schema_not_found", NotFound, 404, "3F000", false;
     /// No project of that name.

@@ -1,6 +1,7 @@
 //! What can go wrong between a location and a table.
 
 use datafusion::error::DataFusionError;
+use delta_kernel::KernelError;
 use lakegate_common::{Coded, ErrorCode};
 
 use crate::store::StoreKind;
@@ -99,7 +100,7 @@ pub enum Error {
         format: crate::Format,
     },
     /// A format that Lakegate does not read.
-    #[error("format {format:?} is not one of PARQUET, CSV, JSON")]
+    #[error("format {format:?} is not one of DELTA, PARQUET, CSV, JSON, ARROW")]
     UnknownFormat {
         /// The format as written.
         format: String,
@@ -130,6 +131,63 @@ pub enum Error {
         #[source]
         source: DataFusionError,
     },
+    /// A folder without a Delta log.
+    #[error("{location:?} holds no Delta table")]
+    NotDelta {
+        /// The table's location.
+        location: String,
+    },
+    /// A version that the table does not have, or whose log is cleaned up.
+    #[error("version {version} of the table at {location:?} is not there, or no longer")]
+    VersionNotFound {
+        /// The table's location.
+        location: String,
+        /// The version asked for.
+        version: u64,
+        /// The log's own words.
+        #[source]
+        source: Option<Box<KernelError>>,
+    },
+    /// A time before the first version that can still be read.
+    #[error("no version of the table at {location:?} is as old as that")]
+    TimestampOutOfRange {
+        /// The table's location.
+        location: String,
+        /// The log's own words, with the nearest time that there is.
+        #[source]
+        source: Box<KernelError>,
+    },
+    /// Something that the table's protocol requires and that is not read here.
+    #[error("the table at {location:?} needs {feature}, which is not supported")]
+    UnsupportedFeature {
+        /// The table's location.
+        location: String,
+        /// The feature by its name in the Delta protocol, or what stands for it.
+        feature: String,
+    },
+    /// A Delta log that contradicts itself or the protocol.
+    #[error("the Delta log at {location:?} is damaged: {reason}")]
+    CorruptLog {
+        /// The table's location.
+        location: String,
+        /// What is wrong.
+        reason: String,
+        /// The log reader's own words.
+        #[source]
+        source: Option<Box<KernelError>>,
+    },
+    /// A Delta log that could not be read just now.
+    #[error("the Delta log at {location:?} cannot be read")]
+    UnreadableLog {
+        /// The table's location.
+        location: String,
+        /// The store's own words.
+        #[source]
+        source: Box<KernelError>,
+    },
+    /// Reading the log was given up because nobody waits for it.
+    #[error("reading the Delta log was cancelled")]
+    Cancelled,
 }
 
 impl Coded for Error {
@@ -153,6 +211,14 @@ impl Coded for Error {
             Error::UnreadableFiles { source, .. } => {
                 code_of_stored(source).unwrap_or(ErrorCode::InvalidFile)
             }
+            Error::CorruptLog { .. } => ErrorCode::InvalidFile,
+            Error::NotDelta { .. } => ErrorCode::LocationEmpty,
+            Error::VersionNotFound { .. } | Error::TimestampOutOfRange { .. } => {
+                ErrorCode::VersionNotFound
+            }
+            Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
+            Error::UnreadableLog { .. } => ErrorCode::StorageError,
+            Error::Cancelled => ErrorCode::QueryCancelled,
         }
     }
 
@@ -173,6 +239,10 @@ impl Coded for Error {
             }
             Error::LocationEmpty { .. } => {
                 "check the folder and the file name extension, or name the files with a glob"
+            }
+            Error::NotDelta { .. } => "the location must be the folder that holds _delta_log",
+            Error::VersionNotFound { .. } | Error::TimestampOutOfRange { .. } => {
+                "DESCRIBE HISTORY lists the versions that there are"
             }
             Error::UnreadableFiles { .. } => "check STORED AS and the OPTIONS of the table",
             _ => return None,

@@ -8,6 +8,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
 
+use crate::delta::{AsOf, DeltaLog, TableRoot};
 use crate::plain_text::plain_field;
 use crate::{Error, Format, Location};
 
@@ -50,6 +51,9 @@ impl ExternalTable {
     /// folder names disagree.
     pub async fn discover(state: &SessionState, declaration: Declaration) -> Result<Self, Error> {
         let Declaration { format, location, columns, partition_columns, options } = declaration;
+        if format == Format::Delta {
+            return Self::of_log(state, location, &columns, partition_columns, options).await;
+        }
         let location = location.settle(state.runtime_env().as_ref()).await?;
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
@@ -86,6 +90,27 @@ impl ExternalTable {
             file_fields.into_iter().chain(partition_fields).collect::<Vec<_>>(),
         ));
         Ok(Self { format, location, schema, partition_columns: partition_count, options })
+    }
+}
+
+impl ExternalTable {
+    /// A Delta table, whose log says everything that else is declared.
+    async fn of_log(
+        state: &SessionState,
+        location: Location,
+        columns: &Schema,
+        partition_columns: Vec<String>,
+        options: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        if !columns.fields().is_empty() || !partition_columns.is_empty() || !options.is_empty() {
+            return Err(Error::InvalidColumns {
+                reason: "a Delta table's log says its columns, partitions and options".to_string(),
+            });
+        }
+        let log = DeltaLog::in_session(state, TableRoot::parse(location.as_str())?)?;
+        let newest = log.open(AsOf::Latest).await?;
+        let schema = Arc::clone(newest.schema().columns());
+        Ok(Self { format: Format::Delta, location, schema, partition_columns: 0, options })
     }
 }
 

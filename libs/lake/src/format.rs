@@ -19,6 +19,10 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Json,
+    /// Arrow IPC files.
+    Arrow,
+    /// A Delta table: Parquet files under a log.
+    Delta,
 }
 
 impl Format {
@@ -30,6 +34,9 @@ impl Format {
             Format::Json => {
                 &["json", "ndjson", "jsonl", "json.gz", "ndjson.gz", "jsonl.gz", "json.zst"]
             }
+            Format::Arrow => &["arrow", "feather", "ipc"],
+            // Its log says which files are its.
+            Format::Delta => &[],
         }
     }
 
@@ -65,6 +72,8 @@ impl fmt::Display for Format {
             Format::Parquet => "PARQUET",
             Format::Csv => "CSV",
             Format::Json => "JSON",
+            Format::Arrow => "ARROW",
+            Format::Delta => "DELTA",
         })
     }
 }
@@ -77,6 +86,8 @@ impl FromStr for Format {
             "PARQUET" => Ok(Format::Parquet),
             "CSV" => Ok(Format::Csv),
             "JSON" | "NDJSON" => Ok(Format::Json),
+            "ARROW" => Ok(Format::Arrow),
+            "DELTA" | "DELTATABLE" => Ok(Format::Delta),
             _ => Err(Error::UnknownFormat { format: text.to_string() }),
         }
     }

@@ -20,24 +20,42 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads a location as a person writes it: an absolute or relative path, a `file://` URL or one
-    /// of an object store, with or without glob characters.
+    /// Reads a location as a person writes it, and looks whether it is there: both
+    /// [`Location::read`] and [`Location::existing`].
     ///
     /// # Errors
-    /// [`Error::UnknownScheme`] for a URL of another scheme, [`Error::LocationNotFound`] where no
-    /// local file or folder is, or a glob's fixed part does not exist, and as
-    /// [`StoreUrl::parse`].
+    /// As those.
     pub fn resolve(written: &str) -> Result<Self, Error> {
+        Self::read(written)?.existing()
+    }
+
+    /// Reads a location as a person writes it: an absolute or relative path, a `file://` URL or one
+    /// of an object store, with or without glob characters. Nothing is looked at.
+    ///
+    /// # Errors
+    /// [`Error::UnknownScheme`] for a URL of another scheme, [`Error::LocationNotFound`] for an
+    /// empty text, and as [`StoreUrl::parse`].
+    pub fn read(written: &str) -> Result<Self, Error> {
         if let Some(url) = StoreUrl::parse(written)? {
             return Ok(Self { text: url.to_string() });
         }
         let path = local_path(written)?;
         let absolute = std::path::absolute(&path)
             .map_err(|_| Error::LocationNotFound { location: written.to_string() })?;
-        if !fixed_part(&absolute).exists() {
-            return Err(Error::LocationNotFound { location: written.to_string() });
-        }
         Ok(Self { text: absolute.to_string_lossy().into_owned() })
+    }
+
+    /// The same location, if it is there as far as this machine can tell: objects are looked for
+    /// when a table is made of them.
+    ///
+    /// # Errors
+    /// [`Error::LocationNotFound`] where no local file or folder is, or a glob's fixed part does
+    /// not exist.
+    pub fn existing(self) -> Result<Self, Error> {
+        if !self.is_remote() && !fixed_part(Path::new(&self.text)).exists() {
+            return Err(Error::LocationNotFound { location: self.text });
+        }
+        Ok(self)
     }
 
     /// A location that [`Location::resolve`] returned earlier, read back from the catalog.

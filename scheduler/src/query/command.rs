@@ -7,8 +7,8 @@ use datafusion::common::TableReference;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, Statement as ParsedStatement};
 use lakegate_catalog::{
-    DatasetKind, DatasetType, ExternalTable as Entry, FileFormat, NewDataset, OnContents,
-    OnExisting, OnMissing, View,
+    Catalog, DatasetKind, DatasetType, FileFormat, NewDataset, OnContents, OnExisting, OnMissing,
+    Privilege, Table as Entry, View,
 };
 use lakegate_engine::schema;
 use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
@@ -38,7 +38,7 @@ impl QueryService {
             Command::Use(name) => self.use_schema(session, name).await,
             Command::CreateSchema { name, if_not_exists } => {
                 let (project, schema) = schema_name(session, name);
-                self.catalog.create_schema(&project, &schema, *if_not_exists).await?;
+                self.changing(session).create_schema(&project, &schema, *if_not_exists).await?;
                 Ok(())
             }
             Command::CreateExternalTable(create) => {
@@ -57,14 +57,17 @@ impl QueryService {
             Command::Drop { kind, names, if_exists, cascade } => {
                 self.drop_all(session, *kind, names, *if_exists, *cascade).await
             }
-            Command::Governance(_) => {
-                Err(unsupported("this statement", "the one user is the administrator so far"))
-            }
+            Command::Governance(governance) => self.govern(session, governance).await,
         }
     }
 
+    /// The catalog as the session's principal may change it.
+    pub(super) fn changing(&self, session: &Session) -> Catalog {
+        self.catalog.acting_for(session.principal.id)
+    }
+
     async fn use_schema(&self, session: &Session, name: &TableReference) -> Result<(), Error> {
-        let snapshot = self.catalog.snapshot().await?;
+        let snapshot = self.seen_by(session.principal.id).await?;
         // One part may name a schema of the current project or a project.
         let (project, schema) = match name {
             TableReference::Bare { table }
@@ -86,11 +89,7 @@ impl QueryService {
         create: &CreateExternalTable,
         sql: &str,
     ) -> Result<(), Error> {
-        let scope = Scope {
-            settings: session.settings(),
-            project: session.project(),
-            schema: session.schema(),
-        };
+        let scope = Scope::of(session);
         let state = self.state(&scope);
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
         let plan = state.statement_to_plan(parsed).await.map_err(Error::Planning)?;
@@ -114,12 +113,18 @@ impl QueryService {
         }
         let name = absolute(&state, ddl.name.clone());
         let on_existing = on_existing(ddl.or_replace, ddl.if_not_exists);
-        if self.is_kept(&name.catalog, &name.schema, &name.table, on_existing).await? {
+        let seen = self.seen_by(scope.principal).await?;
+        let is_there = seen.dataset(&name.catalog, &name.schema, &name.table).is_some();
+        // The files of what is kept are not looked at.
+        if on_existing == OnExisting::Keep && is_there {
             return Ok(());
         }
+        let location = Location::read(location)?;
+        // Before anything is looked at that lies there.
+        seen.check_url(Privilege::Read, location.as_str())?;
         let declaration = Declaration {
             format: ddl.file_type.parse()?,
-            location: Location::resolve(location)?,
+            location: location.existing()?,
             columns: ddl.schema.as_arrow().clone(),
             partition_columns: ddl.table_partition_cols.clone(),
             options: ddl
@@ -130,26 +135,9 @@ impl QueryService {
         };
         let table = ExternalTable::discover(&state, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, sql));
-        let dataset = NewDataset {
-            project: name.catalog.to_string(),
-            schema: name.schema.to_string(),
-            name: name.table.to_string(),
-            kind,
-        };
-        self.catalog.create_dataset(&dataset, on_existing).await?;
+        let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
+        self.changing(session).create_dataset(&dataset, on_existing).await?;
         Ok(())
-    }
-
-    /// Whether a dataset is there that IF NOT EXISTS keeps; its files are then not looked at.
-    async fn is_kept(
-        &self,
-        project: &str,
-        schema: &str,
-        name: &str,
-        on_existing: OnExisting,
-    ) -> Result<bool, Error> {
-        let snapshot = self.catalog.snapshot().await?;
-        Ok(on_existing == OnExisting::Keep && snapshot.dataset(project, schema, name).is_some())
     }
 
     async fn create_view(
@@ -160,11 +148,7 @@ impl QueryService {
         query: &str,
         on_existing: OnExisting,
     ) -> Result<(), Error> {
-        let scope = Scope {
-            settings: session.settings(),
-            project: session.project(),
-            schema: session.schema(),
-        };
+        let scope = Scope::of(session);
         let name = absolute(&self.state(&scope), name.clone());
         let sql =
             if columns.is_empty() { query.to_string() } else { with_column_names(query, columns) };
@@ -183,13 +167,8 @@ impl QueryService {
             project: scope.project,
             schema: scope.schema,
         });
-        let dataset = NewDataset {
-            project: name.catalog.to_string(),
-            schema: name.schema.to_string(),
-            name: name.table.to_string(),
-            kind,
-        };
-        self.catalog.create_dataset(&dataset, on_existing).await?;
+        let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
+        self.changing(session).create_dataset(&dataset, on_existing).await?;
         Ok(())
     }
 
@@ -202,22 +181,19 @@ impl QueryService {
         cascade: bool,
     ) -> Result<(), Error> {
         let on_missing = if if_exists { OnMissing::Ignore } else { OnMissing::Fail };
-        let scope = Scope {
-            settings: session.settings(),
-            project: session.project(),
-            schema: session.schema(),
-        };
+        let scope = Scope::of(session);
+        let catalog = self.changing(session);
         for name in names {
             if kind == DropKind::Schema {
                 let (project, schema) = schema_name(session, name);
                 let contents = if cascade { OnContents::Cascade } else { OnContents::Refuse };
-                self.catalog.drop_schema(&project, &schema, on_missing, contents).await?;
+                catalog.drop_schema(&project, &schema, on_missing, contents).await?;
                 continue;
             }
             let expected =
                 if kind == DropKind::View { DatasetType::View } else { DatasetType::Table };
             let name = absolute(&self.state(&scope), name.clone());
-            self.catalog
+            catalog
                 .drop_dataset(&name.catalog, &name.schema, &name.table, expected, on_missing)
                 .await?;
         }
@@ -245,7 +221,7 @@ fn on_existing(or_replace: bool, if_not_exists: bool) -> OnExisting {
 }
 
 /// Project and schema that a name of a schema means.
-fn schema_name(session: &Session, name: &TableReference) -> (String, String) {
+pub(super) fn schema_name(session: &Session, name: &TableReference) -> (String, String) {
     let project = name.schema().map_or_else(|| session.project(), str::to_string);
     (project, name.table().to_string())
 }
@@ -265,7 +241,10 @@ fn entry_of(table: &ExternalTable, definition: &str) -> Entry {
             Format::Parquet => FileFormat::Parquet,
             Format::Csv => FileFormat::Csv,
             Format::Json => FileFormat::Json,
+            Format::Arrow => FileFormat::Arrow,
+            Format::Delta => FileFormat::Delta,
         },
+        is_managed: false,
         location: table.location.as_str().to_string(),
         partition_columns: partitions
             .map(|field| (field.name().clone(), field.data_type().to_string()))
@@ -276,7 +255,7 @@ fn entry_of(table: &ExternalTable, definition: &str) -> Entry {
     }
 }
 
-fn unsupported(what: &str, instead: &'static str) -> Error {
+pub(super) fn unsupported(what: &str, instead: &'static str) -> Error {
     Error::Statement(statement::Error::Unsupported {
         what: what.to_string(),
         instead: Some(instead),

@@ -62,6 +62,21 @@ pub enum Error {
         /// What it takes.
         reason: String,
     },
+    /// A volume where rows are asked for.
+    #[error("{name:?} is a volume: it has files and no rows")]
+    NoRows {
+        /// The volume.
+        name: String,
+    },
+    /// A word that is no privilege.
+    #[error("{word} is no privilege")]
+    UnknownPrivilege {
+        /// The word as written.
+        word: String,
+    },
+    /// A password that cannot be kept.
+    #[error("the password cannot be hashed")]
+    Password(#[from] lakegate_common::secret::Error),
     /// The session asks for executors and none has joined.
     #[error("lakegate.execution.tier is 'durable' and no executor has joined")]
     NoExecutors,
@@ -113,6 +128,8 @@ impl Coded for Error {
             Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
+            Error::NoRows { .. } | Error::UnknownPrivilege { .. } => ErrorCode::InvalidStatement,
+            Error::Password(_) => ErrorCode::Internal,
             Error::NoExecutors => ErrorCode::NoExecutors,
             Error::StalePreparation => ErrorCode::InvalidStatement,
             Error::Cancelled => ErrorCode::QueryCancelled,
@@ -133,6 +150,10 @@ impl Coded for Error {
                 failure::hint_for(self.code()).map(str::to_string)
             }
             Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),
+            Error::UnknownPrivilege { .. } => Some(
+                "privileges are SELECT, MODIFY, CREATE, MANAGE, OWN, READ, WRITE and ALL"
+                    .to_string(),
+            ),
             Error::NoExecutors => {
                 Some("start one with: lakegate executor --scheduler HOST:PORT".to_string())
             }

@@ -10,6 +10,7 @@ mod command;
 mod describe;
 mod error;
 mod explain;
+mod governance;
 mod id;
 mod local;
 mod names;

@@ -176,14 +176,15 @@ impl QueryService {
         planned: &Arc<Planned>,
         route: Route,
     ) -> Result<Physical, Error> {
-        let Scope { settings, project, schema } = &planned.scope;
+        let Scope { principal, settings, project, schema } = &planned.scope;
         let base = session::local_config(self.config.cores)
             .with_default_catalog_and_schema(project, schema);
         let config = settings.apply(durable.session_config(base));
         let mut state = durable.session_state(config, Arc::clone(&self.runtime));
         state.mark_start_execution();
-        let snapshot = self.catalog.snapshot().await?;
-        let resolver = Resolver { snapshot, strings: StringLayout::Plain };
+        let seen = self.seen_by(*principal).await?;
+        let delta = Arc::clone(&self.delta);
+        let resolver = Resolver { seen, delta, strings: StringLayout::Plain };
         let (state, plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         distributable::check_subqueries(&plan)?;
         let logical = optimize(&state, plan).map_err(Error::Planning)?;

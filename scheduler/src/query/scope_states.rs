@@ -8,17 +8,21 @@ use datafusion::execution::session_state::SessionState;
 use lakegate_engine::session;
 use parking_lot::Mutex;
 
+use super::Settings;
 use super::statement::Scope;
 
 /// Scopes whose sessions are kept; sessions of clients with equal settings share one.
 const SCOPES_KEPT: usize = 32;
+
+/// What of a scope a session depends on: rights are looked at when names are.
+type Key = (Settings, String, String);
 
 /// Sessions of the local tier by scope, without tables.
 pub(super) struct ScopeStates {
     cores: usize,
     template: SessionState,
     /// The last used comes last.
-    kept: Mutex<Vec<(Scope, Arc<SessionState>)>>,
+    kept: Mutex<Vec<(Key, Arc<SessionState>)>>,
 }
 
 impl ScopeStates {
@@ -29,10 +33,11 @@ impl ScopeStates {
 
     /// The session of `scope`.
     pub(super) fn of(&self, scope: &Scope) -> Arc<SessionState> {
+        let key = (scope.settings.clone(), scope.project.clone(), scope.schema.clone());
         let mut kept = self.kept.lock();
-        let entry = match kept.iter().position(|(of, _)| of == scope) {
+        let entry = match kept.iter().position(|(of, _)| *of == key) {
             Some(at) => kept.remove(at),
-            None => (scope.clone(), Arc::new(self.make(scope))),
+            None => (key, Arc::new(self.make(scope))),
         };
         let state = Arc::clone(&entry.1);
         kept.push(entry);
@@ -56,10 +61,10 @@ impl ScopeStates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::Settings;
 
     fn scope(schema: &str) -> Scope {
         Scope {
+            principal: crate::identity::tests::principal("ann").id,
             settings: Settings::default(),
             project: "lake".to_string(),
             schema: schema.to_string(),

@@ -10,13 +10,14 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::{StreamExt, stream};
-use lakegate_catalog::{Catalog, Snapshot};
+use lakegate_catalog::{Catalog, PrincipalId, Snapshot, VisibleSnapshot};
 use lakegate_common::ByteSize;
 use lakegate_engine::passthrough::passes_rows_through;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
 use lakegate_engine::schema;
 use lakegate_engine::statement::{self, Statement as Read};
 use lakegate_lake::StringLayout;
+use lakegate_lake::delta::DeltaTables;
 use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
@@ -41,6 +42,8 @@ pub struct Config {
     pub spill_limit: ByteSize,
     /// Memory for Parquet footers.
     pub metadata_cache: ByteSize,
+    /// Memory for the states of Delta tables.
+    pub delta_cache: ByteSize,
     /// Scans up to this size run locally though there are executors.
     pub local_bytes_max: ByteSize,
     /// Queries that run at once.
@@ -61,6 +64,8 @@ pub struct QueryService {
     pub(super) runtime: Arc<RuntimeEnv>,
     pub(super) threads: LocalThreads,
     pub(super) admission: Admission,
+    /// What is known of Delta tables.
+    pub(super) delta: Arc<DeltaTables>,
     registry: Arc<QueryRegistry>,
     states: ScopeStates,
     /// Any snapshot, for statements that name no dataset: they need not ask the database.
@@ -94,6 +99,7 @@ impl QueryService {
         let nameless = catalog.snapshot().await?;
         Ok(Arc::new(Self {
             nameless,
+            delta: Arc::new(DeltaTables::new(config.delta_cache.as_usize())),
             config,
             catalog,
             durable,
@@ -112,22 +118,20 @@ impl QueryService {
     /// Whatever is wrong with its text, its names or its types.
     pub async fn prepare(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         self.refuse_when_draining()?;
-        let scope = Scope {
-            settings: session.settings(),
-            project: session.project(),
-            schema: session.schema(),
-        };
+        let scope = Scope::of(session);
         match statement::parse(sql, scope.settings.folds_identifiers())? {
-            Read::Command(command) => Ok(Statement::command(sql, command)),
+            Read::Command(command) => {
+                let shown = command.shown();
+                Ok(Statement::command(shown.as_deref().unwrap_or(sql), command))
+            }
             Read::ShowSetting(key) => {
                 describe::show(&scope.settings, key.as_deref())?;
                 Ok(Statement::with_rows(sql, Arc::clone(&describe::SHOW), Work::ShowSetting(key)))
             }
             Read::Describe(name) => {
-                self.catalog.snapshot().await.map_err(Error::Catalog).and_then(|snapshot| {
-                    let name = absolute(&self.state(&scope), name.clone());
-                    Ok(snapshot.resolve(&name.catalog, &name.schema, &name.table).map(|_| ())?)
-                })?;
+                let seen = self.seen_by(scope.principal).await?;
+                let absolute = absolute(&self.state(&scope), name.clone());
+                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
                 Ok(Statement::with_rows(sql, Arc::clone(&describe::DESCRIBE), Work::Describe(name)))
             }
             Read::Query(parsed) => {
@@ -208,14 +212,10 @@ impl QueryService {
             }
             Work::Describe(name) => {
                 guard.record().run_on(Tier::Metadata, None);
-                let scope = Scope {
-                    settings: session.settings(),
-                    project: session.project(),
-                    schema: session.schema(),
-                };
+                let scope = Scope::of(session);
                 let name = absolute(&self.state(&scope), name.clone());
-                let snapshot = self.catalog.snapshot().await?;
-                Ok(one(describe::describe(snapshot.resolve(
+                let seen = self.seen_by(scope.principal).await?;
+                Ok(one(describe::describe(seen.resolve(
                     &name.catalog,
                     &name.schema,
                     &name.table,
@@ -247,7 +247,9 @@ impl QueryService {
             self.catalog.snapshot().await?
         };
         let catalog_version = (!names.is_empty()).then(|| snapshot.version());
-        let resolver = |strings| Resolver { snapshot: Arc::clone(&snapshot), strings };
+        let seen = snapshot.for_principal(scope.principal);
+        let resolver =
+            |strings| Resolver { seen: seen.clone(), delta: Arc::clone(&self.delta), strings };
         let mut planned = resolver(StringLayout::View).plan(state, parsed.clone()).await?;
         if passes_rows_through(&planned.1) {
             // Views would only be copied back into plain text on the way to the client.
@@ -260,6 +262,14 @@ impl QueryService {
             return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
         }
         Ok(Planned { parsed, state, plan, catalog_version, scope })
+    }
+
+    /// The catalog as a principal sees it now.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub async fn seen_by(&self, principal: PrincipalId) -> Result<VisibleSnapshot, Error> {
+        Ok(self.catalog.snapshot().await?.for_principal(principal))
     }
 
     /// A local session in the caller's scope, without tables.

@@ -8,9 +8,11 @@ use datafusion::common::format::ExplainStatementOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
+use lakegate_catalog::PrincipalId;
 use lakegate_engine::statement::Command;
 
 use super::Settings;
+use crate::session::Session;
 
 /// A statement ready to run, any number of times.
 #[derive(Debug)]
@@ -52,9 +54,23 @@ pub(super) struct Planned {
 /// What of a session decides how a statement is planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scope {
+    /// Whose rights hold.
+    pub(super) principal: PrincipalId,
     pub(super) settings: Settings,
     pub(super) project: String,
     pub(super) schema: String,
+}
+
+impl Scope {
+    /// The scope of a session now.
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            principal: session.principal.id,
+            settings: session.settings(),
+            project: session.project(),
+            schema: session.schema(),
+        }
+    }
 }
 
 impl Statement {

@@ -30,6 +30,11 @@ impl Secret {
         Self(text.as_ref().trim().to_string())
     }
 
+    /// A text as it is, white space included: a password.
+    pub fn exactly(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// A new secret of so many random bytes, as twice as many hex digits.
     ///
     /// # Errors

@@ -92,6 +92,16 @@ pub enum Command {
     Governance(Box<Governance>),
 }
 
+impl Command {
+    /// What may be seen of a command whose text holds secrets; `None` where all of it may.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::Governance(governance) => governance.shown(),
+            _ => None,
+        }
+    }
+}
+
 /// What a DROP statement names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropKind {

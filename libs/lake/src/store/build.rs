@@ -83,7 +83,7 @@ fn s3(url: &StoreUrl, access: &Access, bounds: Bounds) -> AmazonS3Builder {
     builder = option(access, "endpoint", builder, AmazonS3Builder::with_endpoint);
     builder = option(access, "region", builder, AmazonS3Builder::with_region);
     builder = option(access, "sse_kms_key_id", builder, AmazonS3Builder::with_sse_kms_encryption);
-    if is_set(access, "anonymous") {
+    if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
     builder
@@ -113,7 +113,7 @@ fn gcs(url: &StoreUrl, access: &Access, bounds: Bounds) -> GoogleCloudStorageBui
         GoogleCloudStorageBuilder::with_service_account_key,
     );
     builder = option(access, "endpoint", builder, |builder, url| builder.with_base_url(&url));
-    if is_set(access, "anonymous") {
+    if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
     builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
@@ -135,7 +135,7 @@ fn azure(url: &StoreUrl, access: &Access, bounds: Bounds) -> MicrosoftAzureBuild
         secret(access, "sas_token", builder, |builder: MicrosoftAzureBuilder, token: String| {
             builder.with_config(object_store::azure::AzureConfigKey::SasKey, token)
         });
-    if is_set(access, "anonymous") {
+    if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
     builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
@@ -170,6 +170,12 @@ fn option<B>(access: &Access, key: &str, builder: B, set: impl FnOnce(B, String)
         Some(value) => set(builder, value.clone()),
         None => builder,
     }
+}
+
+/// Whether requests go unsigned: asked for, or without any key to sign with. The store's builder
+/// would look for keys in the surroundings.
+fn is_anonymous(access: &Access) -> bool {
+    is_set(access, "anonymous") || access.secrets.as_ref().is_some_and(|keys| keys.is_empty())
 }
 
 fn is_set(access: &Access, key: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The answers of the catalog commands, from one snapshot of the catalog.
+//! The answers of the catalog commands, from one snapshot of the catalog as the caller sees it.
 //!
 //! An empty filter counts as none: every dataset here has a project and a schema, and some clients
 //! send an empty text when they mean any.
@@ -10,7 +10,7 @@ use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
 use datafusion::arrow::array::StringArray;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
-use lakegate_catalog::{Catalog, Dataset, DatasetType, Snapshot};
+use lakegate_catalog::{Dataset, DatasetType, VisibleSnapshot};
 use lakegate_engine::schema::{canonical, decode};
 
 use super::column_metadata::describe;
@@ -42,15 +42,15 @@ pub(super) fn schema(command: &MetadataCommand) -> SchemaRef {
 /// The answer to `command`.
 ///
 /// # Errors
-/// When the catalog cannot be read.
-pub(super) async fn batch(
+/// An entry of the catalog that does not decode.
+pub(super) fn batch(
     command: &MetadataCommand,
-    catalog: &Catalog,
+    seen: &VisibleSnapshot,
 ) -> Result<RecordBatch, Error> {
     let answer = match command {
-        MetadataCommand::Catalogs => catalogs(&*catalog.snapshot().await?),
-        MetadataCommand::DbSchemas(command) => db_schemas(&*catalog.snapshot().await?, command),
-        MetadataCommand::Tables(command) => return tables(&*catalog.snapshot().await?, command),
+        MetadataCommand::Catalogs => catalogs(seen),
+        MetadataCommand::DbSchemas(command) => db_schemas(seen, command),
+        MetadataCommand::Tables(command) => return tables(seen, command),
         MetadataCommand::TableTypes => return table_types(),
         MetadataCommand::SqlInfo(command) => sql_info::batch(command),
         MetadataCommand::XdbcTypeInfo(command) => xdbc_type_info::batch(command),
@@ -62,7 +62,7 @@ pub(super) async fn batch(
     answer.map_err(|source| Error::Answer { source })
 }
 
-fn catalogs(snapshot: &Snapshot) -> Result<RecordBatch, arrow_flight::error::FlightError> {
+fn catalogs(snapshot: &VisibleSnapshot) -> Result<RecordBatch, arrow_flight::error::FlightError> {
     let mut builder = GetCatalogsBuilder::new();
     for project in snapshot.projects() {
         builder.append(&project.name);
@@ -71,7 +71,7 @@ fn catalogs(snapshot: &Snapshot) -> Result<RecordBatch, arrow_flight::error::Fli
 }
 
 fn db_schemas(
-    snapshot: &Snapshot,
+    snapshot: &VisibleSnapshot,
     command: &CommandGetDbSchemas,
 ) -> Result<RecordBatch, arrow_flight::error::FlightError> {
     let project_filter = given(command.catalog.as_deref());
@@ -87,7 +87,7 @@ fn db_schemas(
     builder.build()
 }
 
-fn tables(snapshot: &Snapshot, command: &CommandGetTables) -> Result<RecordBatch, Error> {
+fn tables(snapshot: &VisibleSnapshot, command: &CommandGetTables) -> Result<RecordBatch, Error> {
     let project_filter = given(command.catalog.as_deref());
     let schema_filter = given(command.db_schema_filter_pattern.as_deref());
     let table_filter = given(command.table_name_filter_pattern.as_deref());
@@ -96,7 +96,7 @@ fn tables(snapshot: &Snapshot, command: &CommandGetTables) -> Result<RecordBatch
         let schemas = snapshot.schemas(&project.name);
         for schema in schemas.filter(|schema| like::passes(schema_filter, &schema.name)) {
             for dataset in snapshot.datasets(&project.name, &schema.name) {
-                let table_type = type_of(dataset);
+                let Some(table_type) = type_of(dataset) else { continue };
                 if like::passes(table_filter, &dataset.name)
                     && is_wanted(&command.table_types, table_type)
                 {
@@ -135,10 +135,12 @@ fn table_types_schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-fn type_of(dataset: &Dataset) -> &'static str {
+/// `None` for a volume, which has no rows.
+fn type_of(dataset: &Dataset) -> Option<&'static str> {
     match dataset.kind.dataset_type() {
-        DatasetType::Table => "TABLE",
-        DatasetType::View => "VIEW",
+        DatasetType::Table => Some("TABLE"),
+        DatasetType::View => Some("VIEW"),
+        DatasetType::Volume => None,
     }
 }
 

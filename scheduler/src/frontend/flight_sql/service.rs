@@ -144,8 +144,8 @@ impl FlightSql {
     ) -> Result<RowStream, Error> {
         match Command::of_bytes(bytes)? {
             Command::Metadata(command) => {
-                let batch =
-                    catalog_metadata::batch(&command, self.services.query.catalog()).await?;
+                let seen = self.services.query.seen_by(session.principal.id).await?;
+                let batch = catalog_metadata::batch(&command, &seen)?;
                 Ok(egress::encode_one(batch, self.services.limits.result_message_bytes))
             }
             Command::Statement { sql } => self.fetch_sql(session, &sql).await,

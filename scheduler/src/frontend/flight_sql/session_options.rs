@@ -79,7 +79,7 @@ impl FlightSql {
         name: &str,
         value: Option<String>,
     ) -> Result<Result<(), SetSessionOptionError>, Error> {
-        let snapshot = self.services.query.catalog().snapshot().await?;
+        let snapshot = self.services.query.seen_by(session.principal.id).await?;
         let (project, schema) = if name == CATALOG {
             let project = value.unwrap_or_else(|| lakegate_catalog::DEFAULT_PROJECT.to_string());
             let schema = match session.schema() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
-use lakegate_catalog::{Dataset, DatasetKind, ExternalTable as Entry, FileFormat};
+use lakegate_catalog::{Dataset, DatasetKind, FileFormat, Table as Entry};
 use lakegate_engine::schema;
 use lakegate_lake::{ExternalTable, Format, Location};
 
@@ -32,11 +32,7 @@ pub(in crate::query) enum Declared {
 /// # Errors
 /// The entry does not decode.
 pub(in crate::query) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
-    let bytes = match &dataset.kind {
-        DatasetKind::Table(table) => &table.columns_ipc,
-        DatasetKind::View(view) => &view.columns_ipc,
-    };
-    schema::decode(bytes)
+    schema::decode(dataset.kind.columns_ipc())
         .map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
 }
 
@@ -58,6 +54,9 @@ pub(in crate::query) fn declared(dataset: &Dataset) -> Result<Declared, Error> {
             project: view.project.clone(),
             schema: view.schema.clone(),
         }),
+        DatasetKind::Volume(_) => {
+            return Err(Error::NoRows { name: dataset.name.clone() });
+        }
     })
 }
 
@@ -66,5 +65,7 @@ fn format_of(entry: &Entry) -> Format {
         FileFormat::Parquet => Format::Parquet,
         FileFormat::Csv => Format::Csv,
         FileFormat::Json => Format::Json,
+        FileFormat::Delta => Format::Delta,
+        FileFormat::Arrow => Format::Arrow,
     }
 }

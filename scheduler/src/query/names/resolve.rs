@@ -11,8 +11,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lakegate_catalog::{INFORMATION_SCHEMA, Snapshot};
+use lakegate_catalog::{INFORMATION_SCHEMA, Object, PrincipalId, Privilege, VisibleSnapshot};
 use lakegate_engine::statement::{self, Statement};
+use lakegate_lake::delta::DeltaTables;
 use lakegate_lake::{StringLayout, table_provider};
 
 use super::{Declared, NameScope, ViewEntry, declared};
@@ -22,9 +23,13 @@ use crate::query::Error;
 const VIEW_DEPTH_MAX: usize = 16;
 
 /// Turns statements into logical plans over one catalog snapshot.
+#[derive(Clone)]
 pub(in crate::query) struct Resolver {
-    /// The one snapshot of the statement.
-    pub(in crate::query) snapshot: Arc<Snapshot>,
+    /// The one snapshot of the statement, as its principal sees it. In a view it is the one who made
+    /// the view.
+    pub(in crate::query) seen: VisibleSnapshot,
+    /// What is known of Delta tables.
+    pub(in crate::query) delta: Arc<DeltaTables>,
     /// How text lies in memory in this plan.
     pub(in crate::query) strings: StringLayout,
 }
@@ -67,7 +72,7 @@ impl Resolver {
                 let is_function = is_table_function(&state, &reference);
                 let name = absolute(&state, reference);
                 if is_function
-                    && self.snapshot.resolve(&name.catalog, &name.schema, &name.table).is_err()
+                    && self.seen.resolve(&name.catalog, &name.schema, &name.table).is_err()
                 {
                     continue;
                 }
@@ -76,7 +81,7 @@ impl Resolver {
                     resolved.insert(name, table);
                 }
             }
-            let scope = NameScope::new(Arc::clone(&self.snapshot), resolved);
+            let scope = NameScope::new(self.seen.clone(), resolved);
             let mut state = SessionState::clone(&state);
             state.register_catalog_list(Arc::new(scope));
             // Table functions may be called with `now()`.
@@ -93,10 +98,13 @@ impl Resolver {
         name: &ResolvedTableReference,
         depth: usize,
     ) -> Result<Arc<dyn TableProvider>, Error> {
-        let dataset = self.snapshot.resolve(&name.catalog, &name.schema, &name.table)?;
+        let dataset = self.seen.resolve(&name.catalog, &name.schema, &name.table)?;
+        self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
         match declared(dataset)? {
-            Declared::Table(table) => Ok(table_provider(state, &table, self.strings).await?),
-            Declared::View(view) => self.view(state, name, view, depth).await,
+            Declared::Table(table) => {
+                Ok(table_provider(state, &self.delta, &table, self.strings).await?)
+            }
+            Declared::View(view) => self.view(state, name, view, dataset.definer, depth).await,
         }
     }
 
@@ -105,6 +113,7 @@ impl Resolver {
         state: &SessionState,
         name: &ResolvedTableReference,
         view: ViewEntry,
+        definer: Option<PrincipalId>,
         depth: usize,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         if depth >= VIEW_DEPTH_MAX {
@@ -118,7 +127,13 @@ impl Resolver {
         let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
             return Err(Error::Statement(statement::Error::Empty));
         };
-        let (_, plan) = self.plan_in(Arc::new(state), *query, depth + 1).await?;
+        let snapshot = self.seen.unfiltered();
+        let seen = match definer {
+            Some(definer) => snapshot.for_principal(definer),
+            None => snapshot.for_service(),
+        };
+        let inside = Self { seen, ..self.clone() };
+        let (_, plan) = inside.plan_in(Arc::new(state), *query, depth + 1).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
     }
 }

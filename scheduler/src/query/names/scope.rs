@@ -12,7 +12,7 @@ use datafusion::common::ResolvedTableReference;
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use lakegate_catalog::{Dataset, DatasetKind, INFORMATION_SCHEMA, Snapshot};
+use lakegate_catalog::{Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, VisibleSnapshot};
 use lakegate_engine::schema;
 
 use super::declared::columns;
@@ -21,13 +21,13 @@ use super::information_schema::InformationSchema;
 /// The catalog as one statement sees it.
 #[derive(Clone)]
 pub(in crate::query) struct NameScope {
-    snapshot: Arc<Snapshot>,
+    snapshot: VisibleSnapshot,
     resolved: Arc<HashMap<ResolvedTableReference, Arc<dyn TableProvider>>>,
 }
 
 impl NameScope {
     pub(in crate::query) fn new(
-        snapshot: Arc<Snapshot>,
+        snapshot: VisibleSnapshot,
         resolved: HashMap<ResolvedTableReference, Arc<dyn TableProvider>>,
     ) -> Self {
         Self { snapshot, resolved: Arc::new(resolved) }
@@ -99,9 +99,10 @@ impl SchemaScope {
 #[async_trait]
 impl SchemaProvider for SchemaScope {
     fn table_names(&self) -> Vec<String> {
-        self.scope
-            .snapshot
-            .datasets(&self.project, &self.schema)
+        let datasets = self.scope.snapshot.datasets(&self.project, &self.schema);
+        // A volume has files and no rows.
+        datasets
+            .filter(|dataset| dataset.kind.dataset_type() != DatasetType::Volume)
             .map(|dataset| dataset.name.clone())
             .collect()
     }
@@ -125,8 +126,8 @@ impl SchemaProvider for SchemaScope {
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
         Ok(self.dataset(name).map(|dataset| match dataset.kind {
-            DatasetKind::Table(_) => TableType::Base,
             DatasetKind::View(_) => TableType::View,
+            DatasetKind::Table(_) | DatasetKind::Volume(_) => TableType::Base,
         }))
     }
 
@@ -147,7 +148,7 @@ impl Described {
     fn of(dataset: &Dataset) -> std::result::Result<Self, crate::query::Error> {
         let schema = schema::canonical(columns(dataset)?.as_ref());
         let (kind, definition) = match &dataset.kind {
-            DatasetKind::Table(_) => (TableType::Base, None),
+            DatasetKind::Table(_) | DatasetKind::Volume(_) => (TableType::Base, None),
             DatasetKind::View(view) => (TableType::View, Some(view.sql.clone())),
         };
         Ok(Self { schema, kind, definition })

@@ -93,7 +93,7 @@ impl Reader<'_> {
             ObjectKind::User => {
                 self.take("WITH");
                 self.word("PASSWORD")?;
-                let password = Secret::from_text(self.text()?);
+                let password = Secret::exactly(self.text()?);
                 Ok(Governance::CreateUser { name, password, if_not_exists })
             }
             ObjectKind::Role => Ok(Governance::CreateRole { name, if_not_exists }),
@@ -140,7 +140,7 @@ impl Reader<'_> {
             ObjectKind::User => {
                 self.take("WITH");
                 self.word("PASSWORD")?;
-                Ok(Governance::SetPassword { name, password: Secret::from_text(self.text()?) })
+                Ok(Governance::SetPassword { name, password: Secret::exactly(self.text()?) })
             }
             ObjectKind::Credential => {
                 self.word("SET")?;

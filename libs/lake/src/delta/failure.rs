@@ -1,0 +1,98 @@
+//! What the log reader's errors mean to a user.
+
+use delta_kernel::KernelError;
+use delta_kernel::history_manager::error::LogHistoryError;
+
+use crate::Error;
+
+/// The error of opening or reading the table at `location`.
+pub(super) fn failure(location: &str, error: KernelError) -> Error {
+    let location = location.to_string();
+    match error {
+        KernelError::Backtraced { source, .. } => failure(&location, *source),
+        KernelError::Cancelled => Error::Cancelled,
+        KernelError::Unsupported(feature) => {
+            Error::UnsupportedFeature { location, feature: lower_first(&feature) }
+        }
+        KernelError::EmptyLog => Error::NotDelta { location },
+        KernelError::FileNotFound(path) if path.trim_end_matches('/').ends_with("_delta_log") => {
+            Error::NotDelta { location }
+        }
+        KernelError::MissingVersion(version) => Error::VersionNotFound {
+            location,
+            version,
+            source: Some(Box::new(KernelError::MissingVersion(version))),
+        },
+        KernelError::LogHistory(history) => history_failure(location, history),
+        error @ (KernelError::ObjectStore(_)
+        | KernelError::IOError(_)
+        | KernelError::Reqwest(_)
+        | KernelError::JoinFailure(_)) => {
+            Error::UnreadableLog { location, source: Box::new(error) }
+        }
+        error => Error::CorruptLog {
+            location,
+            reason: short(&error).to_string(),
+            source: Some(Box::new(error)),
+        },
+    }
+}
+
+fn history_failure(location: String, error: Box<LogHistoryError>) -> Error {
+    match *error {
+        LogHistoryError::TimestampOutOfRange { .. }
+        | LogHistoryError::EmptyTimestampRange { .. } => Error::TimestampOutOfRange {
+            location,
+            source: Box::new(KernelError::LogHistory(error)),
+        },
+        LogHistoryError::NoCommitsFound { .. } => Error::NotDelta { location },
+        LogHistoryError::Internal { source: Some(source), .. } => failure(&location, *source),
+        other => Error::CorruptLog {
+            location,
+            reason: "its history cannot be read".to_string(),
+            source: Some(Box::new(KernelError::LogHistory(Box::new(other)))),
+        },
+    }
+}
+
+/// The error of opening one version: what a log without that version says in many ways.
+pub(super) fn version_failure(location: &str, version: u64, error: KernelError) -> Error {
+    match error {
+        KernelError::Backtraced { source, .. } => version_failure(location, version, *source),
+        error @ (KernelError::MissingVersion(_)
+        | KernelError::StartVersionNotFound { .. }
+        | KernelError::InvalidLogSegment(_)
+        | KernelError::Generic(_)
+        | KernelError::FileNotFound(_)
+        | KernelError::EmptyLog) => Error::VersionNotFound {
+            location: location.to_string(),
+            version,
+            source: Some(Box::new(error)),
+        },
+        other => failure(location, other),
+    }
+}
+
+fn short(error: &KernelError) -> &'static str {
+    match error {
+        KernelError::MalformedJson(_) | KernelError::Arrow(_) => "a commit is not readable JSON",
+        KernelError::Parquet(_) | KernelError::InvalidCheckpoint(_) => {
+            "a checkpoint is not readable"
+        }
+        KernelError::MissingProtocol
+        | KernelError::MissingMetadata
+        | KernelError::MissingMetadataAndProtocol => "protocol or schema is missing",
+        KernelError::InvalidProtocol(_) => "its protocol is invalid",
+        KernelError::Schema(_) => "its schema is invalid",
+        KernelError::FileNotFound(_) => "a file of the log is missing",
+        _ => "it does not follow the protocol",
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,148 @@
+//! Statistics of files: JSON in the log, typed arrays here.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{
+    DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::error::ArrowError;
+use arrow::json::ReaderBuilder;
+use delta_kernel::KernelResult;
+
+use super::segment::bounded_columns;
+use crate::delta::schema::DeltaSchema;
+
+/// Times are cut to milliseconds in the log: what a largest one may have lost, in microseconds.
+const CUT_OFF_MICROS: i64 = 999;
+
+/// Statistics of some files, one array for each.
+pub(super) struct StatisticsArrays {
+    pub(super) records: ArrayRef,
+    pub(super) tight: ArrayRef,
+    /// Smallest, largest, number of nulls of each column with bounds.
+    pub(super) bounds: Vec<ArrayRef>,
+}
+
+/// Whether the log has values of such a column that can be compared.
+pub(super) fn has_bounds(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Boolean
+            | DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Float32
+            | DataType::Float64
+            | DataType::Utf8
+            | DataType::Date32
+            | DataType::Timestamp(TimeUnit::Microsecond, _)
+            | DataType::Decimal128(_, _)
+    )
+}
+
+/// Reads the statistics of some files. Where a file's cannot be read, nothing is known of it.
+///
+/// # Errors
+/// Arrow's own, for a schema that it does not take.
+pub(super) fn statistics_arrays(
+    schema: &DeltaSchema,
+    texts: &StringArray,
+) -> KernelResult<StatisticsArrays> {
+    let columns = bounded_columns(schema);
+    let expected = json_schema(schema, &columns);
+    let rows = match parse(&expected, texts.iter()) {
+        Ok(rows) => rows,
+        Err(_) => parse_each(&expected, texts)?,
+    };
+    let parent = |position: usize| -> &StructArray { rows.column(position).as_struct() };
+    let [smallest, largest, nulls] = [parent(2), parent(3), parent(4)];
+    let mut bounds = Vec::with_capacity(3 * columns.len());
+    for position in 0..columns.len() {
+        bounds.push(inherited_nulls(smallest, position)?);
+        bounds.push(rounded_up(&inherited_nulls(largest, position)?));
+        bounds.push(inherited_nulls(nulls, position)?);
+    }
+    let tight = rows.column(1).as_boolean();
+    let tight: BooleanArray = tight.iter().map(|tight| Some(tight != Some(false))).collect();
+    let records = rows.column(0).as_primitive::<Int64Type>();
+    let records = records.unary_opt::<_, Int64Type>(|records| (records >= 0).then_some(records));
+    Ok(StatisticsArrays { records: Arc::new(records), tight: Arc::new(tight), bounds })
+}
+
+fn json_schema(schema: &DeltaSchema, columns: &[usize]) -> SchemaRef {
+    let group = |name: &str, type_of: &dyn Fn(usize) -> DataType| {
+        let fields = columns
+            .iter()
+            .map(|column| Field::new(schema.logged_name(*column), type_of(*column), true));
+        Field::new(name, DataType::Struct(fields.collect()), true)
+    };
+    let own = |column: usize| schema.columns().field(column).data_type().clone();
+    Arc::new(Schema::new(vec![
+        Field::new("numRecords", DataType::Int64, true),
+        Field::new("tightBounds", DataType::Boolean, true),
+        group("minValues", &own),
+        group("maxValues", &own),
+        group("nullCount", &|_| DataType::Int64),
+    ]))
+}
+
+fn parse<'a>(
+    schema: &SchemaRef,
+    texts: impl ExactSizeIterator<Item = Option<&'a str>>,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = texts.len();
+    let mut decoder =
+        ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.max(1)).build_decoder()?;
+    for text in texts {
+        let text = text.filter(|text| !text.trim().is_empty()).unwrap_or("{}");
+        decoder.decode(text.as_bytes())?;
+        decoder.decode(b"\n")?;
+    }
+    match decoder.flush()? {
+        Some(batch) if batch.num_rows() == rows => Ok(batch),
+        None if rows == 0 => Ok(RecordBatch::new_empty(Arc::clone(schema))),
+        _ => Err(ArrowError::JsonError("statistics of a file are not one object".to_string())),
+    }
+}
+
+fn parse_each(schema: &SchemaRef, texts: &StringArray) -> Result<RecordBatch, ArrowError> {
+    let one = |text: Option<&str>| {
+        parse(schema, std::iter::once(text)).or_else(|error| {
+            tracing::debug!(error = %error, "statistics of a file are not readable");
+            parse(schema, std::iter::once(None))
+        })
+    };
+    let rows = texts.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+    concat_batches(schema, &rows)
+}
+
+/// A child of a struct, null where the struct is.
+fn inherited_nulls(parent: &StructArray, position: usize) -> Result<ArrayRef, ArrowError> {
+    let child = parent.column(position);
+    match parent.nulls() {
+        None => Ok(Arc::clone(child)),
+        Some(nulls) if nulls.null_count() == parent.len() => {
+            Ok(new_null_array(child.data_type(), child.len()))
+        }
+        Some(nulls) => {
+            let valid = BooleanArray::new(nulls.inner().clone(), None);
+            arrow::compute::nullif(child, &arrow::compute::not(&valid)?)
+        }
+    }
+}
+
+/// A largest time that no value in the file passes.
+fn rounded_up(largest: &ArrayRef) -> ArrayRef {
+    let DataType::Timestamp(TimeUnit::Microsecond, zone) = largest.data_type() else {
+        return Arc::clone(largest);
+    };
+    let times = largest.as_primitive::<TimestampMicrosecondType>();
+    let times: TimestampMicrosecondArray = times.unary(|time| time.saturating_add(CUT_OFF_MICROS));
+    Arc::new(times.with_timezone_opt(zone.clone()))
+}

@@ -1,0 +1,268 @@
+//! A table's log: opening a version, and going on from a version that is known.
+
+use std::sync::Arc;
+
+use datafusion::execution::session_state::SessionState;
+use delta_kernel::cancellation::CancellationTokenRef;
+use delta_kernel::history_manager::{HistoryCommitType, latest_version_as_of};
+use delta_kernel::{KernelResult, Snapshot, SnapshotRef};
+use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+
+use super::TableRoot;
+use super::blocking::{CallersRuntime, blocking};
+use super::failure::{failure, version_failure};
+use super::files::{FileList, added_files, all_files};
+use super::schema::DeltaSchema;
+use crate::Error;
+
+/// Commits since the known version up to which going on beats reading anew.
+const INCREMENTAL_COMMITS_MAX: u64 = 1_000;
+
+/// Which version of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// The newest that there is.
+    Latest,
+    /// This one.
+    Version(u64),
+    /// The newest that is not younger than this time, in milliseconds since 1970-01-01 UTC.
+    Timestamp(i64),
+}
+
+/// Reads the log of one table.
+#[derive(Clone)]
+pub struct DeltaLog {
+    root: TableRoot,
+    store: Arc<dyn ObjectStore>,
+}
+
+/// One version of a table: what its protocol, schema and files are. It never changes.
+#[derive(Debug)]
+pub struct TableState {
+    pub(super) root: TableRoot,
+    pub(super) snapshot: SnapshotRef,
+    /// The columns.
+    pub(super) schema: DeltaSchema,
+    /// The files.
+    pub(super) files: FileList,
+}
+
+/// What has become of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is the newest.
+    Newest,
+    /// There are newer ones.
+    Old,
+    /// Another table lies at the place.
+    Replaced,
+}
+
+impl TableState {
+    /// The version that this is.
+    pub fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
+    /// Where the table lies.
+    pub fn root(&self) -> &TableRoot {
+        &self.root
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> &DeltaSchema {
+        &self.schema
+    }
+
+    /// Number of data files.
+    pub fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The table's properties, such as `delta.appendOnly`.
+    pub fn properties(&self) -> &std::collections::HashMap<String, String> {
+        self.snapshot.metadata_configuration()
+    }
+
+    /// Bytes that this state holds, about.
+    pub fn memory(&self) -> usize {
+        self.files.memory() + self.snapshot.estimated_owned_heap_size_bytes()
+    }
+}
+
+impl DeltaLog {
+    /// The log of the table at `root`, in `store`.
+    pub fn new(store: Arc<dyn ObjectStore>, root: TableRoot) -> Self {
+        Self { root, store }
+    }
+
+    /// The log of the table at `root`, in the store that the session has for it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownScheme`] where the session has none.
+    pub fn in_session(state: &SessionState, root: TableRoot) -> Result<Self, Error> {
+        let url = root.object_store_url()?;
+        let store = state.runtime_env().object_store(&url).map_err(|_| Error::UnknownScheme {
+            scheme: root.url().scheme().to_string(),
+            location: root.to_string(),
+        })?;
+        Ok(Self { root, store })
+    }
+
+    /// Where the table lies.
+    pub fn root(&self) -> &TableRoot {
+        &self.root
+    }
+
+    /// Reads one version from the start.
+    ///
+    /// # Errors
+    /// [`Error::NotDelta`], [`Error::VersionNotFound`], [`Error::TimestampOutOfRange`],
+    /// [`Error::UnsupportedFeature`], [`Error::CorruptLog`], [`Error::UnreadableLog`].
+    pub async fn open(&self, as_of: AsOf) -> Result<Arc<TableState>, Error> {
+        let version = match as_of {
+            AsOf::Latest => None,
+            AsOf::Version(version) => Some(version),
+            AsOf::Timestamp(time) => {
+                let latest = self.snapshot(None).await?;
+                Some(self.version_at(latest, time).await?)
+            }
+        };
+        let snapshot = self.snapshot(version).await?;
+        self.state_of(snapshot).await
+    }
+
+    /// The newest version, going on from `known`; `known` itself where nothing has happened since.
+    ///
+    /// # Errors
+    /// As [`DeltaLog::open`].
+    pub async fn refresh(&self, known: &Arc<TableState>) -> Result<Arc<TableState>, Error> {
+        match self.standing(known).await? {
+            Standing::Newest => return Ok(Arc::clone(known)),
+            Standing::Replaced => return self.open(AsOf::Latest).await,
+            Standing::Old => {}
+        }
+        let base = Arc::clone(&known.snapshot);
+        let newest = self
+            .read(move |engine, token| {
+                Snapshot::builder_from(base)
+                    .skip_new_checkpoints()
+                    .with_cancellation_token(token)
+                    .build(engine)
+            })
+            .await?;
+        let commits = newest.version().saturating_sub(known.version());
+        if commits == 0 {
+            return Ok(Arc::clone(known));
+        }
+        let schema = DeltaSchema::of(&self.root, &newest)?;
+        let long = commits > INCREMENTAL_COMMITS_MAX;
+        if long || schema != known.schema {
+            return self.open(AsOf::Latest).await;
+        }
+        let reads = (Arc::clone(known), Arc::clone(&newest));
+        let changed = self.read(move |engine, _| added_files(engine, &reads.0, &reads.1)).await?;
+        match changed {
+            Some(files) => Ok(Arc::new(TableState {
+                root: self.root.clone(),
+                snapshot: newest,
+                schema,
+                files,
+            })),
+            None => self.open(AsOf::Latest).await,
+        }
+    }
+
+    /// What has become of a version since it was read. One listing from its commit on.
+    async fn standing(&self, known: &TableState) -> Result<Standing, Error> {
+        let unreadable = |error| {
+            failure(self.root.url().as_str(), delta_kernel::KernelError::ObjectStore(error))
+        };
+        let Some(commit) = &known.snapshot.log_segment().listed.latest_commit_file else {
+            return Ok(Standing::Old);
+        };
+        let folder = self.root.folder().clone().join("_delta_log");
+        let before = folder.clone().join(format!("{:020}", known.version()));
+        let own = format!("{:020}.json", known.version());
+        let next = format!("{:020}.json", known.version().saturating_add(1));
+        let mut standing = Standing::Replaced;
+        let mut listing = self.store.list_with_offset(Some(&folder), &before);
+        let mut follows = false;
+        while let Some(file) = listing.try_next().await.map_err(unreadable)? {
+            match file.location.filename() {
+                Some(name) if name == own => {
+                    let same = file.size == commit.location.size
+                        && file.last_modified.timestamp_millis() == commit.location.last_modified;
+                    standing = if same { Standing::Newest } else { Standing::Replaced };
+                }
+                Some(name) if name == next => follows = true,
+                _ => {}
+            }
+        }
+        Ok(if follows && standing == Standing::Newest { Standing::Old } else { standing })
+    }
+
+    /// The newest version that is not younger than `time`, in milliseconds since 1970-01-01 UTC,
+    /// by in-commit timestamps where the table has them.
+    ///
+    /// # Errors
+    /// [`Error::TimestampOutOfRange`] before the first version that can still be read.
+    pub async fn version_as_of(&self, latest: &TableState, time: i64) -> Result<u64, Error> {
+        self.version_at(Arc::clone(&latest.snapshot), time).await
+    }
+
+    async fn version_at(&self, latest: SnapshotRef, time: i64) -> Result<u64, Error> {
+        self.read(move |engine, _| {
+            latest_version_as_of(&latest, engine, time, HistoryCommitType::Recreatable)
+                .map(|commit| commit.version)
+        })
+        .await
+    }
+
+    async fn snapshot(&self, version: Option<u64>) -> Result<SnapshotRef, Error> {
+        let url = self.root.to_string();
+        let built = self.try_read(move |engine, token| {
+            let builder = Snapshot::builder_for(url).with_cancellation_token(token);
+            match version {
+                Some(version) => builder.at_version(version).build(engine),
+                None => builder.build(engine),
+            }
+        });
+        built.await.map_err(|error| match version {
+            Some(version) => version_failure(self.root.url().as_str(), version, error),
+            None => failure(self.root.url().as_str(), error),
+        })
+    }
+
+    async fn state_of(&self, snapshot: SnapshotRef) -> Result<Arc<TableState>, Error> {
+        let schema = DeltaSchema::of(&self.root, &snapshot)?;
+        let reads = (Arc::clone(&snapshot), schema.clone());
+        let files =
+            self.read(move |engine, token| all_files(engine, &reads.0, &reads.1, token)).await?;
+        Ok(Arc::new(TableState { root: self.root.clone(), snapshot, schema, files }))
+    }
+
+    pub(super) async fn read<R, F>(&self, work: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: FnOnce(&LogEngine, CancellationTokenRef) -> KernelResult<R> + Send + 'static,
+    {
+        self.try_read(work).await.map_err(|error| failure(self.root.url().as_str(), error))
+    }
+
+    async fn try_read<R, F>(&self, work: F) -> KernelResult<R>
+    where
+        R: Send + 'static,
+        F: FnOnce(&LogEngine, CancellationTokenRef) -> KernelResult<R> + Send + 'static,
+    {
+        let engine = DefaultEngineBuilder::new(Arc::clone(&self.store))
+            .with_task_executor(Arc::new(CallersRuntime::current()))
+            .build();
+        blocking(move |token| work(&engine, token)).await
+    }
+}
+
+/// What reads the log's files.
+pub(super) type LogEngine = DefaultEngine<CallersRuntime>;

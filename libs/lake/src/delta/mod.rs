@@ -1,0 +1,28 @@
+//! Delta tables: a version of the log, its columns and files, and the scan of them.
+//!
+//! [`DeltaLog`] reads the log, [`DeltaTables`] keeps what it read, [`DeltaTable`] is one version as
+//! a table. Tables whose files have all columns under their own names and no deleted rows become
+//! plain Parquet scans; the others get [`DeltaScanExec`] above such a scan.
+
+mod adapter;
+mod blocking;
+mod cache;
+mod conform;
+mod failure;
+mod files;
+mod log;
+mod plan;
+mod root;
+mod scan;
+mod schema;
+mod table;
+mod vectors;
+
+pub use adapter::FileColumns;
+pub use cache::DeltaTables;
+pub use log::{AsOf, DeltaLog, TableState};
+pub use root::TableRoot;
+pub use scan::DeltaScanExec;
+pub use schema::{ColumnMapping, DeltaSchema};
+pub use table::DeltaTable;
+pub use vectors::{DeletionVector, DeletionVectors};

@@ -1,0 +1,206 @@
+//! Statements about who may do what, and where data lies, carried out on the catalog. It knows
+//! whose change it is and refuses what they may not do.
+
+use lakegate_catalog::{
+    Alteration, Catalog, CredentialSource, NewCredential, NewLocation, ObjectName, OnContents,
+    OnMissing, PrincipalType, Privilege,
+};
+use lakegate_common::secret::hash_password;
+use lakegate_engine::statement::{Governance, ObjectKind, Verb};
+use lakegate_lake::store::{StoreKind, StoreUrl, check_credential_options, check_location_options};
+
+use super::Error;
+use super::command::unsupported;
+use super::service::QueryService;
+use crate::session::Session;
+
+impl QueryService {
+    /// Carries `statement` out, as a whole or not at all.
+    pub(super) async fn govern(
+        &self,
+        session: &Session,
+        statement: &Governance,
+    ) -> Result<(), Error> {
+        let catalog = self.changing(session);
+        match statement {
+            Governance::CreateProject { name, location, comment, if_not_exists } => {
+                catalog.create_project_at(name, location.as_deref(), *if_not_exists).await?;
+                if comment.is_some() {
+                    let name = ObjectName::Project(name.clone());
+                    catalog.alter(&name, &Alteration::comment(comment.clone())).await?;
+                }
+                Ok(())
+            }
+            Governance::CreateCredential { name, kind, secrets, if_not_exists } => {
+                let kind: StoreKind = kind.parse()?;
+                let keys = secrets.iter().flat_map(|secrets| secrets.keys());
+                check_credential_options(kind, keys.map(String::as_str))?;
+                let source = match secrets {
+                    Some(secrets) => CredentialSource::Secrets(secrets.clone()),
+                    None => CredentialSource::Ambient,
+                };
+                let new = NewCredential {
+                    name: name.clone(),
+                    store_type: store_type(kind),
+                    source,
+                    options: Default::default(),
+                };
+                catalog.create_credential(&new, *if_not_exists).await?;
+                Ok(())
+            }
+            Governance::SetSecrets { name, secrets } => {
+                let source = CredentialSource::Secrets(secrets.clone());
+                Ok(catalog.set_credential_source(name, &source).await?)
+            }
+            Governance::CreateLocation { name, url, credential, options, if_not_exists } => {
+                if let Some(url) = StoreUrl::parse(url)? {
+                    check_location_options(url.kind(), options.keys().map(String::as_str))?;
+                }
+                let new = NewLocation {
+                    name: name.clone(),
+                    url: url.clone(),
+                    credential: credential.clone(),
+                    options: options.clone(),
+                };
+                catalog.create_location(&new, *if_not_exists).await?;
+                Ok(())
+            }
+            Governance::CreateUser { name, password, if_not_exists } => {
+                if *if_not_exists && catalog.principal(name).await?.is_some() {
+                    return Ok(());
+                }
+                let hash = hashed(password.expose().to_string()).await?;
+                catalog.create_principal(name, &hash, false).await?;
+                Ok(())
+            }
+            Governance::SetPassword { name, password } => {
+                let hash = hashed(password.expose().to_string()).await?;
+                if catalog.set_password_hash(name, &hash).await? {
+                    Ok(())
+                } else {
+                    Err(unsupported(
+                        "a password of what is no user",
+                        "CREATE USER name PASSWORD '…'",
+                    ))
+                }
+            }
+            Governance::CreateRole { name, if_not_exists } => {
+                let seen = self.seen_by(session.principal.id).await?;
+                let is_there = seen.principals().any(|principal| principal.name == *name);
+                if !(*if_not_exists && is_there) {
+                    catalog.create_role(name).await?;
+                }
+                Ok(())
+            }
+            Governance::Rename { kind, name, to } => {
+                let name = object_name(session, *kind, name)?;
+                Ok(catalog.alter(&name, &Alteration::rename(to)).await?)
+            }
+            Governance::Comment { kind, name, text } => {
+                let name = object_name(session, *kind, name)?;
+                Ok(catalog.alter(&name, &Alteration::comment(text.clone())).await?)
+            }
+            Governance::Drop { kind, names, if_exists, cascade } => {
+                let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
+                let contents = if *cascade { OnContents::Cascade } else { OnContents::Refuse };
+                for name in names {
+                    drop_one(&catalog, *kind, name, on_missing, contents).await?;
+                }
+                Ok(())
+            }
+            Governance::Privileges { verb, privileges, kind, name, grantees } => {
+                let name = object_name(session, *kind, name)?;
+                let privileges = privileges_on(&name, privileges)?;
+                for grantee in grantees {
+                    match verb {
+                        Verb::Grant => catalog.grant(&privileges, &name, grantee).await?,
+                        Verb::Revoke => catalog.revoke(&privileges, &name, grantee).await?,
+                    };
+                }
+                Ok(())
+            }
+            Governance::Membership { verb, roles, grantees } => {
+                for role in roles {
+                    for member in grantees {
+                        match verb {
+                            Verb::Grant => catalog.grant_role(role, member).await?,
+                            Verb::Revoke => catalog.revoke_role(role, member).await?,
+                        };
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn drop_one(
+    catalog: &Catalog,
+    kind: ObjectKind,
+    name: &str,
+    on_missing: OnMissing,
+    contents: OnContents,
+) -> Result<(), Error> {
+    match kind {
+        ObjectKind::Project => catalog.drop_project(name, on_missing, contents).await?,
+        ObjectKind::Credential => catalog.drop_credential(name, on_missing).await?,
+        ObjectKind::Location => catalog.drop_location(name, on_missing).await?,
+        ObjectKind::User => catalog.drop_principal(name, PrincipalType::User, on_missing).await?,
+        ObjectKind::Role => catalog.drop_principal(name, PrincipalType::Role, on_missing).await?,
+        ObjectKind::Schema | ObjectKind::Table | ObjectKind::View | ObjectKind::Volume => {
+            return Err(unsupported(&format!("DROP {kind} of this form"), "DROP TABLE name"));
+        }
+    };
+    Ok(())
+}
+
+/// Takes tens of milliseconds of a core on purpose.
+async fn hashed(password: String) -> Result<String, Error> {
+    match tokio::task::spawn_blocking(move || hash_password(&password)).await {
+        Ok(hashed) => Ok(hashed?),
+        Err(_) => Err(Error::TaskLost),
+    }
+}
+
+/// What a name means in a session, as the catalog takes it.
+fn object_name(session: &Session, kind: ObjectKind, parts: &[String]) -> Result<ObjectName, Error> {
+    Ok(match (kind, parts) {
+        (ObjectKind::Project, [name]) => ObjectName::Project(name.clone()),
+        (ObjectKind::Location, [name]) => ObjectName::Location(name.clone()),
+        (ObjectKind::Credential, [name]) => ObjectName::Credential(name.clone()),
+        (ObjectKind::User | ObjectKind::Role, [name]) => ObjectName::Principal(name.clone()),
+        (ObjectKind::Schema, [schema]) => ObjectName::schema(session.project(), schema),
+        (ObjectKind::Schema, [project, schema]) => ObjectName::schema(project, schema),
+        (_, [dataset]) => ObjectName::dataset(session.project(), session.schema(), dataset),
+        (_, [schema, dataset]) => ObjectName::dataset(session.project(), schema, dataset),
+        (_, [project, schema, dataset]) => ObjectName::dataset(project, schema, dataset),
+        _ => return Err(unsupported("a name of so many parts", "project.schema.dataset")),
+    })
+}
+
+/// The privileges by their words; `ALL` are those that there are on such an object, but owning it.
+fn privileges_on(name: &ObjectName, words: &[String]) -> Result<Vec<Privilege>, Error> {
+    let object_type = name.object_type();
+    let mut privileges = Vec::new();
+    for word in words {
+        if word == "ALL" {
+            let all = Privilege::ALL.iter().copied();
+            privileges
+                .extend(all.filter(|one| one.applies_to(object_type) && *one != Privilege::Own));
+        } else {
+            privileges
+                .push(word.parse().map_err(|_| Error::UnknownPrivilege { word: word.clone() })?);
+        }
+    }
+    Ok(privileges)
+}
+
+fn store_type(kind: StoreKind) -> lakegate_catalog::StoreType {
+    use lakegate_catalog::StoreType;
+    match kind {
+        StoreKind::S3 => StoreType::S3,
+        StoreKind::Gcs => StoreType::Gcs,
+        StoreKind::Azure => StoreType::Azure,
+        StoreKind::Http => StoreType::Http,
+    }
+}
