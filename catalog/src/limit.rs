@@ -76,6 +76,9 @@ pub const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a change waits for one of another server.
 pub const CHANGE_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// How long a change waits for other changes of the same server.
+pub const TURN_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// How long one statement may take in the database.
 pub const STATEMENT_WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -129,7 +129,7 @@ impl World {
         let is_schema = |found: &&Schema| found.project == project && found.name == schema;
         let schema = rows.schemas.iter().find(is_schema).unwrap().id;
         let [_, _, dataset] = parts[..] else { return Object::Schema(schema) };
-        let is_dataset = |found: &&Dataset| found.schema == schema && found.name == dataset;
+        let is_dataset = |found: &&Arc<Dataset>| found.schema == schema && found.name == dataset;
         Object::Dataset(rows.datasets.iter().find(is_dataset).unwrap().id)
     }
 
@@ -139,8 +139,8 @@ impl World {
     }
 }
 
-fn dataset(schema: SchemaId, name: &str) -> Dataset {
-    Dataset {
+fn dataset(schema: SchemaId, name: &str) -> Arc<Dataset> {
+    Arc::new(Dataset {
         id: DatasetId::generate(),
         schema,
         name: name.into(),
@@ -155,7 +155,7 @@ fn dataset(schema: SchemaId, name: &str) -> Dataset {
         properties: BTreeMap::new(),
         created_at: NOW,
         revision: 0,
-    }
+    })
 }
 
 fn name(text: &str) -> ObjectName {

@@ -14,7 +14,7 @@ pub(crate) struct Rows {
     pub(crate) version: u64,
     pub(crate) projects: Vec<Project>,
     pub(crate) schemas: Vec<Schema>,
-    pub(crate) datasets: Vec<Dataset>,
+    pub(crate) datasets: Vec<Arc<Dataset>>,
     pub(crate) locations: Vec<Location>,
     pub(crate) credentials: Vec<Credential>,
     pub(crate) principals: Vec<PrincipalProfile>,
@@ -54,10 +54,9 @@ impl Snapshot {
     }
 }
 
-fn datasets_by_schema(datasets: Vec<Dataset>, by_id: &mut ById) -> InSchema {
+fn datasets_by_schema(datasets: Vec<Arc<Dataset>>, by_id: &mut ById) -> InSchema {
     let mut in_schema = InSchema::new();
     for dataset in datasets {
-        let dataset = Arc::new(dataset);
         by_id.datasets.insert(dataset.id, Arc::clone(&dataset));
         let siblings = in_schema.entry(dataset.schema).or_default();
         siblings.insert(dataset.name.clone(), dataset);

@@ -153,6 +153,11 @@ impl Snapshot {
         })
     }
 
+    /// All datasets, in no order.
+    pub(crate) fn all_datasets(&self) -> impl Iterator<Item = &Arc<Dataset>> {
+        self.by_id.datasets.values()
+    }
+
     /// The number of all datasets.
     pub fn dataset_count(&self) -> usize {
         self.by_id.datasets.len()

@@ -5,7 +5,7 @@ use tokio::sync::MutexGuard;
 use crate::access::VisibleSnapshot;
 use crate::error::Error;
 use crate::ids::PrincipalId;
-use crate::limit::at_most;
+use crate::limit::{TURN_WAIT_MAX, at_most};
 
 use super::Catalog;
 use super::database::{Intent, Row, Transaction, Value, values};
@@ -29,7 +29,7 @@ impl Catalog {
     /// Nobody else changes the catalog until it ends, so that what the change finds and what the
     /// principal may do stays true to the end.
     pub(super) async fn change(&self, action: &'static str) -> Result<Change<'_>, Error> {
-        let turn = self.inner.writing.lock().await;
+        let turn = self.turn(action).await?;
         let database = &self.inner.database;
         let mut transaction = database.begin(Intent::Write, action).await?;
         let Some(row) = transaction.fetch_optional(database.lock_version(), values![]).await?
@@ -47,9 +47,18 @@ impl Catalog {
     /// Begins to write something that no snapshot shows, and that does not depend on anything that
     /// others change: other servers need not wait for it.
     pub(super) async fn append(&self, action: &'static str) -> Result<Change<'_>, Error> {
-        let turn = self.inner.writing.lock().await;
+        let turn = self.turn(action).await?;
         let transaction = self.inner.database.begin(Intent::Write, action).await?;
         Ok(Change { transaction, version: 0, view: None, actor: self.actor, _turn: turn })
+    }
+}
+
+impl Catalog {
+    /// Waits until no other change of this server is under way.
+    async fn turn(&self, action: &'static str) -> Result<MutexGuard<'_, ()>, Error> {
+        tokio::time::timeout(TURN_WAIT_MAX, self.inner.writing.lock())
+            .await
+            .map_err(|_| Error::Silent { action, waited: TURN_WAIT_MAX })
     }
 }
 

@@ -103,24 +103,33 @@ impl Catalog {
     /// # Errors
     /// The database cannot be read.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
-        let version = read::version(&self.inner.database).await?;
-        if let Some(latest) = self.latest(version) {
+        let database = &self.inner.database;
+        if let Some(latest) = self.latest(read::version(database).await?) {
             return Ok(latest);
         }
         let _turn = self.inner.loading.lock().await;
-        if let Some(latest) = self.latest(version) {
+        // Whoever had the turn before may have loaded what is needed. A version that has gone back
+        // is one of a database that was restored, so it is not enough to be newer.
+        if let Some(latest) = self.latest(read::version(database).await?) {
             return Ok(latest);
         }
-        let loaded = Arc::new(read::snapshot(&self.inner.database).await?);
+        let previous = self
+            .inner
+            .latest
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(Arc::clone);
+        let loaded = Arc::new(read::snapshot(database, previous.as_deref()).await?);
         let mut latest = self.inner.latest.write().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
 
-    /// The snapshot in memory, unless it is older than this version.
+    /// The snapshot in memory, if it has this version.
     fn latest(&self, version: u64) -> Option<Arc<Snapshot>> {
         let latest = self.inner.latest.read().unwrap_or_else(PoisonError::into_inner);
-        latest.as_ref().filter(|snapshot| snapshot.version() >= version).map(Arc::clone)
+        latest.as_ref().filter(|snapshot| snapshot.version() == version).map(Arc::clone)
     }
 
     fn keys(&self) -> Result<&KeyRing, Error> {

@@ -10,7 +10,7 @@ use lakegate_common::error::{Coded, ErrorCode, describe};
 use crate::support::{create, names, on_both, public, table, texts, view};
 
 on_both! {
-    /// Each way is tried with a name that is there and one that is not; the answers must not differ.
+    /// Each way is tried with a name that is there and one that is not; the answers are the same.
     async fn changes_tell_a_stranger_no_name(fixture) {
         create(&fixture.catalog, table("flights")).await;
         let stranger = fixture.catalog.acting_for(fixture.user("eve").await);

@@ -113,7 +113,8 @@ on_both! {
         assert_eq!((old.id, old.schema, &old.kind), (new.id, new.schema, &new.kind));
         assert!(new.revision > old.revision);
         let error = rename(ObjectName::Project("lakegate".into()), "x").await.unwrap_err();
-        assert_eq!(error.to_string(), "the default project \"lakegate\" cannot be dropped or renamed");
+        let text = "the default project \"lakegate\" cannot be dropped or renamed";
+        assert_eq!(error.to_string(), text);
         let error = rename(ObjectName::Project("plant".into()), "lakegate").await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::AlreadyExists);
         let error = rename(ObjectName::schema("plant", "raw"), "system").await.unwrap_err();

@@ -1,5 +1,7 @@
 //! Tables, views and volumes.
 
+use std::time::{Duration, Instant};
+
 use lakegate_catalog::{
     Created, DATASETS_MAX, DESCRIPTION_BYTES_MAX, DatasetKind, DatasetType, FileFormat, NewDataset,
     OnExisting, OnMissing, Table, View, Volume,
@@ -159,6 +161,35 @@ on_both! {
         assert_eq!(describe(&error), "limit_exceeded: the catalog takes at most 10000 datasets");
         let replaced = catalog.create_dataset(&view("v"), OnExisting::Replace).await;
         assert_eq!(replaced.unwrap(), Created::Replaced);
+    }
+
+    /// Servers read the whole catalog again after each change, so that must not take long.
+    async fn a_full_catalog_is_read_whole(fixture) {
+        create(&fixture.catalog, view("v")).await;
+        let ids = match fixture.is_file() {
+            true => "'01890000-0000-7000-8000-' || substr('000000000000' || n, -12)",
+            false => "'01890000-0000-7000-8000-' || lpad(n::text, 12, '0')",
+        };
+        let numbers = format!(
+            "WITH RECURSIVE numbers (n) AS (
+                 SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < {DATASETS_MAX})"
+        );
+        fixture.execute(&format!(
+            "{numbers} INSERT INTO dataset (id, schema_id, name, kind, columns_ipc, created_at_ms)
+             SELECT {ids}, schema_id, 'x' || n, kind, columns_ipc, created_at_ms
+             FROM numbers, dataset WHERE name = 'v'"
+        ))
+        .await;
+        fixture.execute(&format!(
+            "{numbers} INSERT INTO view_text (dataset_id, query, default_project, default_schema)
+             SELECT {ids}, 'SELECT 1', 'lakegate', 'public' FROM numbers"
+        ))
+        .await;
+        let started = Instant::now();
+        fixture.catalog.create_schema("lakegate", "raw", false).await.unwrap();
+        let snapshot = fixture.catalog.snapshot().await.unwrap();
+        assert_eq!(snapshot.dataset_count(), DATASETS_MAX as usize);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
     async fn a_description_that_is_too_large_is_refused(fixture) {

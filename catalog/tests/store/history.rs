@@ -44,7 +44,7 @@ on_both! {
     async fn a_query_is_written_once_as_it_was(fixture) {
         let catalog = &fixture.catalog;
         let record = query(fixture.user("ann").await, now());
-        catalog.record_queries(&[record.clone()]).await.unwrap();
+        catalog.record_queries(std::slice::from_ref(&record)).await.unwrap();
         let other = QueryRecord { outcome: "internal".into(), ..record.clone() };
         catalog.record_queries(&[other]).await.unwrap();
         catalog.record_queries(&[]).await.unwrap();
@@ -84,7 +84,7 @@ on_both! {
     async fn the_history_outlives_who_asked(fixture) {
         let catalog = &fixture.catalog;
         let record = query(fixture.user("ann").await, now());
-        catalog.record_queries(&[record.clone()]).await.unwrap();
+        catalog.record_queries(std::slice::from_ref(&record)).await.unwrap();
         catalog.drop_principal("ann", PrincipalType::User, OnMissing::Fail).await.unwrap();
         let found = catalog.queries(&HistoryFilter::default(), None, 10).await.unwrap();
         assert_eq!(found, [record]);
@@ -121,8 +121,9 @@ on_both! {
     async fn what_is_old_or_beyond_number_or_size_goes(fixture) {
         let catalog = &fixture.catalog;
         let ann = fixture.user("ann").await;
-        let records: Vec<QueryRecord> =
-            (0..2_500_u32).map(|index| query(ann, now() - Duration::from_secs(index.into()))).collect();
+        let records: Vec<QueryRecord> = (0..2_500_u32)
+            .map(|index| query(ann, now() - Duration::from_secs(index.into())))
+            .collect();
         catalog.record_queries(&records).await.unwrap();
         let left = || async {
             catalog.queries(&HistoryFilter::default(), None, 10_000).await.unwrap()

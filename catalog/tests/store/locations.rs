@@ -38,7 +38,7 @@ on_both! {
         let catalog = &fixture.catalog;
         let error = catalog.create_location(&location("raw", "s3://b/../c"), false).await;
         assert!(matches!(error.unwrap_err(), Error::InvalidLocationUrl { .. }));
-        for option in ["secret_access_key", "SAS_Token", "aws_session_token", "password", "api_key"] {
+        for option in ["secret_access_key", "SAS_Token", "session_token", "password", "api_key"] {
             let mut new = location("raw", "s3://bucket/");
             new.options = texts(&[(option, "hunter2")]);
             let error = catalog.create_location(&new, false).await.unwrap_err();

@@ -45,10 +45,10 @@ async fn a_damaged_catalog_fails_statements_with_a_clear_error() {
     let beside = fixture.path().with_extension("db-wal");
     let log_bytes = std::fs::metadata(&beside).map_or(0, |log| log.len());
     assert_eq!(log_bytes, 0, "closing writes the log back into the file");
-    let mut bytes = std::fs::read(&fixture.path()).unwrap();
+    let mut bytes = std::fs::read(fixture.path()).unwrap();
     // The header stays, so that only the content is damaged.
     bytes[4096..].fill(0xAA);
-    std::fs::write(&fixture.path(), bytes).unwrap();
+    std::fs::write(fixture.path(), bytes).unwrap();
     let error = open_error(&fixture.path()).await;
     assert!(error.hint().unwrap().contains("damaged"), "{}", describe(&error));
 }

@@ -22,8 +22,12 @@ pub(super) async fn version(database: &Database) -> Result<u64, Error> {
     u64::try_from(version).map_err(|_| Error::damaged("version", version.to_string()))
 }
 
-/// Everything, as it is at one moment.
-pub(super) async fn snapshot(database: &Database) -> Result<Snapshot, Error> {
+/// Everything, as it is at one moment. Datasets that have not changed since the previous snapshot
+/// are taken from there.
+pub(super) async fn snapshot(
+    database: &Database,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, Error> {
     let mut transaction = database.begin(Intent::Read, ACTION).await?;
     let mut rows = Rows::default();
     let state = transaction.fetch_optional("SELECT version FROM catalog_state", values![]).await?;
@@ -32,7 +36,9 @@ pub(super) async fn snapshot(database: &Database) -> Result<Snapshot, Error> {
     }
     rows.projects = read_all(&mut transaction, PROJECTS, project).await?;
     rows.schemas = read_all(&mut transaction, SCHEMAS, schema).await?;
-    rows.datasets = read_all(&mut transaction, datasets::ALL, datasets::dataset).await?;
+    // A version that has gone back is one of a database that was restored.
+    let previous = previous.filter(|previous| previous.version() <= rows.version);
+    rows.datasets = datasets::read(&mut transaction, previous).await?;
     rows.locations =
         read_all(&mut transaction, governance::LOCATIONS, governance::location).await?;
     rows.credentials =

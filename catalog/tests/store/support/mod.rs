@@ -67,6 +67,11 @@ impl Fixture {
         Catalog::open_with(&self.url, Some(ring("a"))).await.unwrap()
     }
 
+    /// Whether the catalog lies in SQLite.
+    pub(crate) fn is_file(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// The file of a catalog in SQLite.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.as_ref().expect("a catalog in a file").path().join("catalog.db")
@@ -74,7 +79,7 @@ impl Fixture {
 
     /// Runs a statement in the database, behind the catalog's back.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
-        if self.folder.is_some() {
+        if self.is_file() {
             let mut connection = sqlx::SqliteConnection::connect(&self.place).await.unwrap();
             connection.execute(sql).await.unwrap().rows_affected()
         } else {

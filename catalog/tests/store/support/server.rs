@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -41,8 +41,8 @@ rm -rf "$folder"
 
 struct Server {
     folder: String,
-    /// Closed when this process ends.
-    _life: ChildStdin,
+    /// Its standard input is closed when this process ends.
+    _shell: Child,
 }
 
 /// Makes an empty database; its URL.
@@ -85,7 +85,7 @@ fn start() -> Server {
     answer.read_line(&mut folder).unwrap();
     let folder = folder.trim().to_string();
     assert!(!folder.is_empty(), "PostgreSQL does not start; its messages are above");
-    Server { folder, _life: child.stdin.take().unwrap() }
+    Server { folder, _shell: child }
 }
 
 fn newest_version() -> Option<PathBuf> {
