@@ -6,7 +6,6 @@ use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode};
-use lakegate_lake::Error as LakeError;
 
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
@@ -32,13 +31,19 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
         DataFusionError::Execution(text) => code_of_execution(text),
         DataFusionError::External(error) => match error.downcast_ref::<DataFusionError>() {
             Some(inner) => code_of(inner),
-            None => match (error.downcast_ref::<ArrowError>(), error.downcast_ref::<LakeError>()) {
-                (Some(inner), _) => code_of_arrow(inner),
-                (_, Some(inner)) => inner.code(),
-                _ => code_of_execution(&error.to_string()),
-            },
+            None => code_of_external(error.as_ref()),
         },
         _ => ErrorCode::Internal,
+    }
+}
+
+fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorCode {
+    if let Some(inner) = error.downcast_ref::<lakegate_lake::Error>() {
+        return inner.code();
+    }
+    match error.downcast_ref::<ArrowError>() {
+        Some(inner) => code_of_arrow(inner),
+        None => code_of_execution(&error.to_string()),
     }
 }
 

@@ -3,13 +3,16 @@
 //! Scheduler and executors take the codecs from here and nowhere else, so that what one side writes
 //! the other reads. A plan node of our own is added here, before Ballista's codec is asked.
 
+mod delta_scan;
+mod plan_nodes;
+
 use std::sync::Arc;
 
 use ballista_core::registry::BallistaFunctionRegistry;
-use ballista_core::serde::{
-    BallistaCodec, BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec,
-};
+use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+
+pub use plan_nodes::PlanNodes;
 
 /// Ballista's codec over the plan messages that Lakegate sends.
 pub type PlanCodec = BallistaCodec<LogicalPlanNode, PhysicalPlanNode>;
@@ -18,7 +21,7 @@ pub type PlanCodec = BallistaCodec<LogicalPlanNode, PhysicalPlanNode>;
 pub fn plan_codec() -> PlanCodec {
     BallistaCodec::new(
         Arc::new(BallistaLogicalExtensionCodec::default()),
-        Arc::new(BallistaPhysicalExtensionCodec::default()),
+        Arc::new(PlanNodes::default()),
     )
 }
 

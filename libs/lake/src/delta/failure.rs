@@ -5,6 +5,9 @@ use delta_kernel::history_manager::error::LogHistoryError;
 
 use crate::Error;
 
+/// How the log reader begins to tell of a type that it does not know.
+const UNKNOWN_TYPE: &str = "Unsupported Delta table type";
+
 /// The error of opening or reading the table at `location`.
 pub(super) fn failure(location: &str, error: KernelError) -> Error {
     let location = location.to_string();
@@ -13,6 +16,9 @@ pub(super) fn failure(location: &str, error: KernelError) -> Error {
         KernelError::Cancelled => Error::Cancelled,
         KernelError::Unsupported(feature) => {
             Error::UnsupportedFeature { location, feature: lower_first(&feature) }
+        }
+        KernelError::Schema(text) if text.contains(UNKNOWN_TYPE) => {
+            Error::UnsupportedFeature { location, feature: unknown_type(&text) }
         }
         KernelError::EmptyLog => Error::NotDelta { location },
         KernelError::FileNotFound(path) if path.trim_end_matches('/').ends_with("_delta_log") => {
@@ -64,6 +70,11 @@ pub(super) fn version_failure(location: &str, version: u64, error: KernelError) 
         | KernelError::InvalidLogSegment(_)
         | KernelError::Generic(_)
         | KernelError::FileNotFound(_)
+        | KernelError::InvalidCheckpoint(_)
+        | KernelError::InternalError(_)
+        | KernelError::MissingMetadata
+        | KernelError::MissingProtocol
+        | KernelError::MissingMetadataAndProtocol
         | KernelError::EmptyLog) => Error::VersionNotFound {
             location: location.to_string(),
             version,
@@ -75,7 +86,7 @@ pub(super) fn version_failure(location: &str, version: u64, error: KernelError) 
 
 fn short(error: &KernelError) -> &'static str {
     match error {
-        KernelError::MalformedJson(_) | KernelError::Arrow(_) => "a commit is not readable JSON",
+        KernelError::MalformedJson(_) => "a commit is not readable JSON",
         KernelError::Parquet(_) | KernelError::InvalidCheckpoint(_) => {
             "a checkpoint is not readable"
         }
@@ -87,6 +98,12 @@ fn short(error: &KernelError) -> &'static str {
         KernelError::FileNotFound(_) => "a file of the log is missing",
         _ => "it does not follow the protocol",
     }
+}
+
+/// The type in the log reader's words about one that it does not know.
+fn unknown_type(text: &str) -> String {
+    let name = text.split('\'').nth(1).unwrap_or(text);
+    format!("the type {name:?}")
 }
 
 fn lower_first(text: &str) -> String {

@@ -165,12 +165,7 @@ impl DeltaLog {
         let reads = (Arc::clone(known), Arc::clone(&newest));
         let changed = self.read(move |engine, _| added_files(engine, &reads.0, &reads.1)).await?;
         match changed {
-            Some(files) => Ok(Arc::new(TableState {
-                root: self.root.clone(),
-                snapshot: newest,
-                schema,
-                files,
-            })),
+            Some(files) => self.held(newest, schema, files),
             None => self.open(AsOf::Latest).await,
         }
     }
@@ -241,6 +236,17 @@ impl DeltaLog {
         let reads = (Arc::clone(&snapshot), schema.clone());
         let files =
             self.read(move |engine, token| all_files(engine, &reads.0, &reads.1, token)).await?;
+        self.held(snapshot, schema, files)
+    }
+
+    /// A state all of whose files may be read.
+    fn held(
+        &self,
+        snapshot: SnapshotRef,
+        schema: DeltaSchema,
+        files: FileList,
+    ) -> Result<Arc<TableState>, Error> {
+        files.check_places(&self.root)?;
         Ok(Arc::new(TableState { root: self.root.clone(), snapshot, schema, files }))
     }
 

@@ -16,6 +16,8 @@ mod root;
 mod scan;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 mod vectors;
 
 pub use adapter::FileColumns;

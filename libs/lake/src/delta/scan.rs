@@ -11,10 +11,13 @@ use datafusion::common::{Result, Statistics, exec_datafusion_err, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
@@ -27,7 +30,7 @@ use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::{DeletionVectors, FileColumns, TableRoot};
+use super::{ColumnMapping, DeletionVectors, FileColumns, TableRoot};
 
 /// Deletion vectors that one partition reads at a time.
 const VECTORS_AT_ONCE: usize = 8;
@@ -101,7 +104,7 @@ impl DeltaScanExec {
             return internal_err!("{} has no partition {partition}", self.name());
         };
         *group = FileGroup::new(files);
-        let source = Arc::clone(scan.file_source());
+        let source = self.with_rewriting(scan.file_source());
         let config = FileScanConfigBuilder::new(scan.object_store_url.clone(), source)
             .with_limit(scan.limit)
             .with_preserve_order(scan.preserve_order)
@@ -111,6 +114,20 @@ impl DeltaScanExec {
             .with_expr_adapter(Some(Arc::clone(&self.columns) as _))
             .build();
         Ok(DataSourceExec::new(Arc::new(config)))
+    }
+
+    /// The Parquet scan leaves columns alone where file and table seem to have the same and
+    /// nothing is filtered; columns that swapped their names seem so. A filter that is always true
+    /// makes it look.
+    fn with_rewriting(&self, source: &Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        match source.downcast_ref::<ParquetSource>() {
+            Some(parquet)
+                if self.columns.mapping != ColumnMapping::None && parquet.filter().is_none() =>
+            {
+                Arc::new(parquet.with_predicate(lit(true)))
+            }
+            _ => Arc::clone(source),
+        }
     }
 
     /// `file` with the rows of it that are left.

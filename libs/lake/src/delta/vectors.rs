@@ -17,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::TableRoot;
+use super::failure::failure;
 
 /// Bytes of one deletion vector at most: two thousand million rows, each one's bit set.
 const VECTOR_BYTES_MAX: usize = 256 << 20;
@@ -71,8 +72,9 @@ impl DeletionVector {
         runtime: &Arc<RuntimeEnv>,
         rows: u64,
     ) -> Result<ParquetRowSelection> {
-        let descriptor = self.descriptor().map_err(external)?;
-        let file = descriptor.absolute_path(root.url()).map_err(external)?;
+        let damaged = |error| external(failure(root.url().as_str(), error));
+        let descriptor = self.descriptor().map_err(damaged)?;
+        let file = descriptor.absolute_path(root.url()).map_err(damaged)?;
         let written = match file {
             Some(file) => self.fetch(root, runtime, &file).await?,
             None => Bytes::new(),
@@ -81,7 +83,7 @@ impl DeletionVector {
             DeletionVectorStorageType::Inline => descriptor,
             _ => DeletionVectorDescriptor { offset: Some(FIRST_OFFSET), ..descriptor },
         };
-        let deleted = alone.read(Arc::new(OneFile(written)), root.url()).map_err(external)?;
+        let deleted = alone.read(Arc::new(OneFile(written)), root.url()).map_err(damaged)?;
         if u64::try_from(self.cardinality).ok() != Some(deleted.len()) {
             return Err(exec_datafusion_err!(
                 "a deletion vector has {} rows and the log says {}",

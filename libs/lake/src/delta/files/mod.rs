@@ -16,7 +16,9 @@ use arrow::buffer::BooleanBuffer;
 use delta_kernel::log_replay::FileActionKey;
 use delta_kernel::{KernelResult, Snapshot};
 
+use super::TableRoot;
 use super::schema::DeltaSchema;
+use crate::Error;
 pub(super) use prune::{Selection, partition_schema};
 pub(super) use read::{added_files, all_files};
 pub(super) use segment::Segment;
@@ -47,6 +49,23 @@ impl FileList {
     /// The parts, and which of their rows are files of this version.
     pub(super) fn segments(&self) -> impl Iterator<Item = (&Arc<Segment>, &BooleanBuffer)> {
         self.segments.iter().zip(&self.alive)
+    }
+
+    /// Refuses a list with a file outside the table's folder. Relative paths, which nearly all
+    /// are, need no look.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedFeature`].
+    pub(super) fn check_places(&self, root: &TableRoot) -> Result<(), Error> {
+        for (segment, alive) in self.segments() {
+            let paths = segment.paths();
+            for path in alive.set_indices().map(|row| paths.value(row)) {
+                if path.contains(":/") || path.starts_with('/') || path.contains("..") {
+                    root.file(path)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Bytes held, about.

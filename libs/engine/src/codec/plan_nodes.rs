@@ -1,0 +1,45 @@
+//! The plan nodes that DataFusion's own messages do not carry: ours and Ballista's.
+
+use std::sync::Arc;
+
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use lakegate_lake::delta::DeltaScanExec;
+
+use super::delta_scan;
+
+/// Tells our nodes by how their bytes begin; every other node is Ballista's.
+#[derive(Debug, Default)]
+pub struct PlanNodes {
+    ballista: BallistaPhysicalExtensionCodec,
+}
+
+impl PhysicalExtensionCodec for PlanNodes {
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        ctx: &TaskContext,
+        proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match buf.strip_prefix(delta_scan::MARK) {
+            Some(message) => delta_scan::decode(message, inputs),
+            None => self.ballista.try_decode(buf, inputs, ctx, proto_converter),
+        }
+    }
+
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        match node.downcast_ref::<DeltaScanExec>() {
+            Some(scan) => delta_scan::encode(scan, buf),
+            None => self.ballista.try_encode(node, buf, proto_converter),
+        }
+    }
+}
