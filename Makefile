@@ -53,7 +53,7 @@ bench: build $(VENV_BENCH)/.requirements
 		--executors $(or $(EXECUTORS),2) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: test
-test: build test-python test-clients-setup
+test: build test-python test-clients-setup test-lake-setup
 	@demo/build-progress "the tests" cargo test --workspace --no-run
 	cargo test --workspace
 	@$(MAKE) --no-print-directory demo DEMO_ONCE=1
@@ -67,6 +67,10 @@ test-python: $(VENV_BENCH)/.requirements
 .PHONY: test-clients-setup
 test-clients-setup:
 	tests/clients/setup.sh
+
+.PHONY: test-lake-setup
+test-lake-setup:
+	tests/lake/setup.sh
 
 .PHONY: lint
 lint:

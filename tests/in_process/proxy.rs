@@ -113,7 +113,8 @@ impl Proxy {
 
     /// How many reports the scheduler has heard again.
     pub(crate) fn heard_again(&self) -> usize {
-        self.line.state.lock().unwrap().heard.len() - self.heard()
+        let heard = self.line.state.lock().unwrap().heard.len();
+        heard - self.heard()
     }
 }
 

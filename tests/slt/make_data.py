@@ -5,6 +5,7 @@ The files are committed; this says how they came to be.
 
 import datetime as dt
 import decimal
+import json
 import pathlib
 
 import pyarrow as pa
@@ -79,7 +80,119 @@ def sales(year: int, month: int) -> pa.Table:
     )
 
 
+def commit(table: pathlib.Path, version: int, *actions: dict) -> None:
+    """One version of a Delta table's log."""
+    log = table / "_delta_log"
+    log.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(action, separators=(",", ":")) + "\n" for action in actions)
+    (log / f"{version:020}.json").write_text(lines)
+
+
+def column(name: str, kind: str, **metadata: object) -> dict:
+    return {"name": name, "type": kind, "nullable": True, "metadata": metadata}
+
+
+def metadata(columns: list, partitions: list, **configuration: str) -> dict:
+    schema = json.dumps({"type": "struct", "fields": columns})
+    return {
+        "metaData": {
+            "id": "5fba94ed-9794-4965-ba6e-6ee3c0d22af9",
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema,
+            "partitionColumns": partitions,
+            "configuration": configuration,
+            "createdTime": 0,
+        }
+    }
+
+
+def add(table: pathlib.Path, name: str, rows: pa.Table, partition: dict, **more: object) -> dict:
+    """Writes a data file and gives its action."""
+    path = table / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, path)
+    return {
+        "add": {
+            "path": name,
+            "partitionValues": partition,
+            "size": path.stat().st_size,
+            "modificationTime": 0,
+            "dataChange": True,
+            "stats": json.dumps({"numRecords": rows.num_rows}),
+            **more,
+        }
+    }
+
+
+def delta_visits() -> None:
+    """Partitioned by day and shop; a file was removed, and a column came with the third version."""
+    table = DATA / "delta" / "visits"
+    columns = [column("id", "long"), column("day", "date"), column("shop", "string")]
+
+    def rows(first: int, **more: pa.Array) -> pa.Table:
+        return pa.table({"id": pa.array(range(first, first + 5), pa.int64()), **more})
+
+    def file(name: str, data: pa.Table, day: str, shop: str) -> dict:
+        return add(table, name, data, {"day": day, "shop": shop})
+
+    protocol = {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
+    commit(
+        table,
+        0,
+        protocol,
+        metadata(columns, ["day", "shop"]),
+        file("day=2024-02-28/shop=north/a.parquet", rows(0), "2024-02-28", "north"),
+        file("day=2024-02-29/shop=north/b.parquet", rows(10), "2024-02-29", "north"),
+    )
+    removed = {"path": "day=2024-02-28/shop=north/a.parquet", "deletionTimestamp": 1, "dataChange": True}
+    commit(table, 1, {"remove": removed}, file("day=2024-02-29/c.parquet", rows(20), "2024-02-29", ""))
+    amounts = pa.array([1.5, None, 2.5, 0.0, 4.0], pa.float64())
+    commit(
+        table,
+        2,
+        metadata([*columns, column("amount", "double")], ["day", "shop"]),
+        file("day=2024-03-01/d.parquet", rows(30, amount=amounts), "2024-03-01", "a=b/c d"),
+    )
+
+
+def delta_measured() -> None:
+    """Columns under other names in the files, and rows 3, 4, 7, 11, 18 and 29 of one of two files
+    deleted: the deletion vector is the example of the protocol's text."""
+    table = DATA / "delta" / "measured"
+    features = ["columnMapping", "deletionVectors"]
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features}
+
+    def mapped(name: str, kind: str, number: int, physical: str) -> dict:
+        more = {"delta.columnMapping.id": number, "delta.columnMapping.physicalName": physical}
+        return column(name, kind, **more)
+
+    def rows(first: int) -> pa.Table:
+        numbers = range(first, first + 31)
+        return pa.table({"col-1": pa.array(numbers, pa.int64()), "n": pa.array([f"w{n % 3}" for n in numbers])})
+
+    vector = {
+        "storageType": "i",
+        "pathOrInlineDv": "^Bg9^0rr910000000000iXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L",
+        "sizeInBytes": 44,
+        "cardinality": 6,
+    }
+    commit(
+        table,
+        0,
+        {"protocol": protocol},
+        metadata(
+            [mapped("n", "long", 1, "col-1"), mapped("word", "string", 2, "n")],
+            [],
+            **{"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "2"},
+        ),
+        add(table, "a.parquet", rows(0), {}, deletionVector=vector),
+        add(table, "b.parquet", rows(100), {}),
+    )
+
+
 def main() -> None:
+    delta_visits()
+    delta_measured()
     pq.write_table(typed(), DATA / "typed.parquet")
     pq.write_table(nested(), DATA / "nested.parquet")
     for year, month in [(2023, 11), (2023, 12), (2024, 1), (2024, 2)]:

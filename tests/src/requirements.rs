@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use crate::data;
 
 /// One thing that a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,13 @@ fn can_make_namespaces() -> bool {
 }
 
 fn is_on_path(name: &str) -> bool {
+    tool(name).is_some()
+}
+
+/// The program of this name: on the search path, or built by a set-up script into the cache.
+pub fn tool(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| Path::new(&folder).join(name).is_file())
+    let built = data::cache().join("bin");
+    let mut folders = env::split_paths(&path).chain([built]);
+    folders.find_map(|folder| Some(folder.join(name)).filter(|program| program.is_file()))
 }

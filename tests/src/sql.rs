@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle as JoinTask;
 
-use lakegate_client::{Client, QueryStream};
+use lakegate_client::{Client, QueryStream, TableFilter};
 use lakegate_common::Chain;
 
 use crate::render;
@@ -121,6 +121,16 @@ impl Sql {
             Err(error) => error,
             Ok(rows) => panic!("expected an error, got {rows:?}\n[SQL] {sql}"),
         }
+    }
+
+    /// The tables and views that the driver's metadata call lists.
+    ///
+    /// # Panics
+    /// When the call fails.
+    #[track_caller]
+    pub fn table_names(&self) -> Vec<String> {
+        let tables = runtime().block_on(self.client.tables(&TableFilter::default()));
+        tables.expect("tables are listed").into_iter().map(|table| table.name).collect()
     }
 
     /// Runs a statement on a thread of its own.

@@ -1,0 +1,101 @@
+//! Datasets in an object store that speaks S3, read by one process and by executors.
+
+use std::collections::BTreeSet;
+
+use lakegate_tests::sql::Sql;
+use lakegate_tests::{Cluster, Requirement, binary, suite};
+use libtest_mimic::Trial;
+
+use crate::minio::{BUCKET, KEY, Minio, SECRET};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let needs: &'static [Requirement] = &[Requirement::Tool("minio")];
+    vec![
+        suite::test_with("tables_in_a_bucket_read_alike_on_both_tiers", needs, alike_on_both_tiers),
+        suite::test_with(
+            "a_url_is_read_within_locations_and_with_their_keys_alone",
+            needs,
+            within_locations,
+        ),
+    ]
+}
+
+/// A server with two executors, and a bucket with the Delta and Parquet tables of the SQL tests.
+fn lake() -> (Minio, Cluster, Sql) {
+    let minio = Minio::start();
+    let data = binary::workspace().join("tests/slt/data");
+    minio.upload(&data.join("delta"), "raw/delta");
+    minio.upload(&data.join("parts"), "raw/parts");
+    minio.upload(&data.join("parts"), "outside/parts");
+    let cluster = Cluster::start(2);
+    let mut admin = cluster.server.connect();
+    admin.run(&format!(
+        "CREATE CREDENTIAL minio TYPE S3 WITH (access_key_id = '{KEY}', secret_access_key = '{SECRET}')"
+    ));
+    admin.run(&format!(
+        "CREATE LOCATION raw URL 's3://{BUCKET}/raw/' CREDENTIAL minio WITH \
+         (endpoint = '{}', region = 'us-east-1', path_style = true, allow_http = true)",
+        minio.endpoint()
+    ));
+    (minio, cluster, admin)
+}
+
+fn alike_on_both_tiers() {
+    let (_minio, mut cluster, mut admin) = lake();
+    for (name, format, path) in [
+        ("visits", "DELTA", "delta/visits"),
+        ("measured", "DELTA", "delta/measured/"),
+        ("numbers", "PARQUET", "parts"),
+        ("some_numbers", "PARQUET", "parts/numbers-[01].parquet"),
+    ] {
+        admin.run(&format!(
+            "CREATE EXTERNAL TABLE {name} STORED AS {format} LOCATION 's3://{BUCKET}/raw/{path}'"
+        ));
+    }
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        assert_eq!(admin.run("SELECT count(*), sum(n) FROM measured"), [["56", "3958"]], "{tier}");
+        assert_eq!(admin.run("SELECT count(*), sum(id) FROM visits"), [["15", "330"]], "{tier}");
+        let shops: BTreeSet<_> = admin.run("SELECT DISTINCT shop FROM visits").concat().into();
+        assert_eq!(shops.len(), 3, "{tier}");
+        assert_eq!(admin.run("SELECT count(*), max(n) FROM numbers"), [["1000", "999"]], "{tier}");
+        assert_eq!(admin.run("SELECT max(n) FROM some_numbers"), [["499"]], "{tier}");
+    }
+    let told = cluster.server.http().get("/api/v1/queries").unwrap().body;
+    assert!(!told.contains(SECRET));
+    assert!(!cluster.server.process().log_contains(SECRET));
+    for executor in &mut cluster.executors {
+        assert!(!executor.process().log_contains(SECRET));
+    }
+}
+
+fn within_locations() {
+    let (_minio, cluster, mut admin) = lake();
+    let table = |name: &str, path: &str| {
+        format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://{BUCKET}/{path}'")
+    };
+    admin.run("CREATE USER ann PASSWORD 'x'");
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    let mut ann = Sql::connect(&cluster.server.url(), "ann", "x").unwrap();
+    for path in ["raw/parts", "outside/parts", "raw/../outside/parts", "raw/%2e%2e/outside/parts"] {
+        let code = ann.fail(&table("t", path)).code().to_owned();
+        assert!(
+            ["permission_denied", "invalid_argument"].contains(&code.as_str()),
+            "{path}: {code}"
+        );
+    }
+    admin.run("GRANT READ ON LOCATION raw TO ann");
+    ann.run(&table("t", "raw/parts"));
+    assert_eq!(ann.run("SELECT count(*) FROM t"), [["1000"]]);
+    assert_eq!(ann.fail(&table("u", "outside/parts")).code(), "permission_denied");
+    // The keys of a location are not tried elsewhere: nothing of the bucket is read beside it.
+    let beside = admin.fail(&table("u", "outside/parts"));
+    assert!(["storage_error", "permission_denied"].contains(&beside.code()), "{beside}");
+    // A key that is wrong is told as such, without the key.
+    admin.run(
+        "ALTER CREDENTIAL minio SET (access_key_id = 'nobody', secret_access_key = 'wrong-key')",
+    );
+    admin.run(&format!("CREATE LOCATION other URL 's3://{BUCKET}/other/' CREDENTIAL minio"));
+    let refused = admin.fail(&table("v", "other/x.parquet"));
+    assert!(!refused.to_string().contains("wrong-key"), "{refused}");
+}
