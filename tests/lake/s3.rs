@@ -1,7 +1,5 @@
 //! Datasets in an object store that speaks S3, read by one process and by executors.
 
-use std::collections::BTreeSet;
-
 use lakegate_tests::sql::Sql;
 use lakegate_tests::{Cluster, Requirement, binary, suite};
 use libtest_mimic::Trial;
@@ -56,8 +54,7 @@ fn alike_on_both_tiers() {
         admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
         assert_eq!(admin.run("SELECT count(*), sum(n) FROM measured"), [["56", "3958"]], "{tier}");
         assert_eq!(admin.run("SELECT count(*), sum(id) FROM visits"), [["15", "330"]], "{tier}");
-        let shops: BTreeSet<_> = admin.run("SELECT DISTINCT shop FROM visits").concat().into();
-        assert_eq!(shops.len(), 3, "{tier}");
+        assert_eq!(admin.run("SELECT DISTINCT shop FROM visits").len(), 3, "{tier}");
         assert_eq!(admin.run("SELECT count(*), max(n) FROM numbers"), [["1000", "999"]], "{tier}");
         assert_eq!(admin.run("SELECT max(n) FROM some_numbers"), [["499"]], "{tier}");
     }
