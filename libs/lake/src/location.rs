@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use object_store::ObjectStoreExt;
 
@@ -114,8 +115,25 @@ impl Location {
     /// # Errors
     /// [`Error::MalformedLocation`] for what is neither a path nor a pattern.
     pub(crate) fn listing_url(&self) -> Result<ListingTableUrl, Error> {
-        ListingTableUrl::parse(&self.text)
-            .map_err(|source| Error::MalformedLocation { location: self.text.clone(), source })
+        let parsed = match self.is_remote() && self.is_glob() {
+            true => self.remote_glob(),
+            false => ListingTableUrl::parse(&self.text),
+        };
+        parsed.map_err(|source| Error::MalformedLocation { location: self.text.clone(), source })
+    }
+
+    /// A pattern in an object store: the folder before its first component that is one, and the
+    /// rest.
+    fn remote_glob(&self) -> Result<ListingTableUrl, DataFusionError> {
+        let external = |error: Box<dyn std::error::Error + Send + Sync>| {
+            DataFusionError::External(error)
+        };
+        let first = self.text.find(GLOB_CHARACTERS).unwrap_or(self.text.len());
+        let folder = self.text[..first].rfind('/').map_or(first, |slash| slash + 1);
+        let (folder, pattern) = self.text.split_at(folder);
+        let url = url::Url::parse(folder).map_err(|error| external(error.into()))?;
+        let pattern = glob::Pattern::new(pattern).map_err(|error| external(error.into()))?;
+        ListingTableUrl::try_new(url, Some(pattern))
     }
 }
 
