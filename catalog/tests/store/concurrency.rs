@@ -147,9 +147,9 @@ on_both! {
         fixture.catalog.grant(&[Privilege::Create], &project, "ann").await.unwrap();
         let as_ann = fixture.catalog.acting_for(ann);
         let mut whole = 0_usize;
-        for round in 0..60_u32 {
+        for round in 0..150_u32 {
             let name = format!("v{round}");
-            let patience = Duration::from_micros(u64::from(round) * 150);
+            let patience = Duration::from_micros(u64::from(round) * 60);
             let new = view(&name);
             let finished =
                 tokio::time::timeout(patience, as_ann.create_dataset(&new, OnExisting::Fail)).await;
