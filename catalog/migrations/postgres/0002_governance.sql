@@ -134,6 +134,7 @@ CREATE TABLE privilege_grant (
     location_id   TEXT    REFERENCES location (id) ON DELETE CASCADE,
     grantor_id    TEXT    REFERENCES principal (id) ON DELETE SET NULL,
     created_at_ms BIGINT  NOT NULL,
+    revision      BIGINT  NOT NULL,
     UNIQUE (project_id, grantee_id, privilege),
     UNIQUE (schema_id, grantee_id, privilege),
     UNIQUE (dataset_id, grantee_id, privilege),

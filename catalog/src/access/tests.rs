@@ -106,14 +106,14 @@ impl World {
 
     fn grant(mut self, privilege: Privilege, name: &str, grantee: &str) -> Self {
         let object = self.object(name);
-        self.rows.grants.push(Grant {
+        self.rows.grants.push(Arc::new(Grant {
             id: GrantId::generate(),
             grantee: self.principal(grantee),
             privilege,
             object,
             grantor: None,
             created_at: NOW,
-        });
+        }));
         self
     }
 

@@ -162,8 +162,8 @@ pub enum Error {
         /// Its whole name.
         name: String,
     },
-    /// What only an admin may do.
-    #[error("only an admin may do this: {action}")]
+    /// What only an admin, or only the service itself, may do.
+    #[error("you may not do this: {action}")]
     AdminOnly {
         /// What was tried.
         action: &'static str,

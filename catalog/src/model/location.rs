@@ -137,12 +137,40 @@ const SECRET_WORDS: [&str; 7] =
     ["secret", "password", "token", "key", "signature", "credential", "authorization"];
 
 /// Options whose names hold such a word though their values may be seen.
-const SECRET_WORDS_NOT: [&str; 4] =
-    ["token_file", "credentials_file", "kms_key_id", "encryption_key_id"];
+const SECRET_WORDS_NOT: [&str; 9] = [
+    "token_file",
+    "credentials_file",
+    "application_credentials",
+    "credentials_relative_uri",
+    "credentials_full_uri",
+    "kms_key_id",
+    "encryption_key_id",
+    "bucket_key_enabled",
+    "skip_signature",
+];
 
-/// Whether an option of this name holds a secret. In doubt it does.
-pub(crate) fn names_a_secret(option: &str) -> bool {
+/// Whether an option holds a secret: by its name, or as a URL with a password. In doubt it does.
+pub(crate) fn holds_a_secret(option: &str, value: &str) -> bool {
     let lower = option.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| lower.contains(word))
-        && !SECRET_WORDS_NOT.iter().any(|word| lower.ends_with(word))
+    let is_named = SECRET_WORDS.iter().any(|word| lower.contains(word))
+        && !SECRET_WORDS_NOT.iter().any(|word| lower.ends_with(word));
+    let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    is_named || authority.is_some_and(|authority| authority.contains('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_hold_secrets_are_told_by_name_or_value() {
+        for name in ["secret_access_key", "AWS_Access_Key_Id", "client_secret", "sas_token"] {
+            assert!(holds_a_secret(name, "x"), "{name}");
+        }
+        for name in ["region", "endpoint", "sse_kms_key_id", "web_identity_token_file"] {
+            assert!(!holds_a_secret(name, "http://127.0.0.1:9000/a@b"), "{name}");
+        }
+        assert!(!holds_a_secret("skip_signature", "true"));
+        assert!(holds_a_secret("endpoint", "http://user:hunter2@host/x"));
+    }
 }

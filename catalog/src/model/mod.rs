@@ -18,7 +18,7 @@ pub use dataset::{
 };
 pub use grant::{Grant, Object};
 pub use history::{HistoryFilter, HistoryPosition, QueryRecord, Usage};
-pub(crate) use location::names_a_secret;
+pub(crate) use location::holds_a_secret;
 pub use location::{Credential, CredentialSource, Location, NewCredential, NewLocation, StoreType};
 pub use name::{ObjectName, ObjectType};
 pub use principal::{ApiKey, Principal, PrincipalProfile, PrincipalType};

@@ -20,7 +20,7 @@ pub(crate) struct Rows {
     pub(crate) principals: Vec<PrincipalProfile>,
     /// Roles and their members.
     pub(crate) memberships: Vec<(PrincipalId, PrincipalId)>,
-    pub(crate) grants: Vec<Grant>,
+    pub(crate) grants: Vec<Arc<Grant>>,
 }
 
 type InSchema = HashMap<SchemaId, BTreeMap<String, Arc<Dataset>>>;
@@ -112,11 +112,11 @@ fn principals_by_name(
     entries.collect()
 }
 
-fn grants_by_grantee(mut grants: Vec<Grant>) -> HashMap<PrincipalId, Vec<Arc<Grant>>> {
+fn grants_by_grantee(mut grants: Vec<Arc<Grant>>) -> HashMap<PrincipalId, Vec<Arc<Grant>>> {
     grants.sort_by_key(|grant| grant.id);
     let mut by_grantee: HashMap<PrincipalId, Vec<Arc<Grant>>> = HashMap::new();
     for grant in grants {
-        by_grantee.entry(grant.grantee).or_default().push(Arc::new(grant));
+        by_grantee.entry(grant.grantee).or_default().push(grant);
     }
     by_grantee
 }

@@ -104,8 +104,11 @@ impl Catalog {
     /// secrets of. For the service alone: no principal ever sees them.
     ///
     /// # Errors
-    /// There is no such credential, or none of the master keys opens it.
+    /// There is no such credential, none of the master keys opens it, or a principal asks.
     pub async fn secrets(&self, id: CredentialId) -> Result<BTreeMap<String, Secret>, Error> {
+        if self.actor.is_some() {
+            return Err(Error::AdminOnly { action: "reading secrets" });
+        }
         let mut read = self.inner.database.begin(Intent::Read, "opening a credential").await?;
         let sql = format!("{SEALED} WHERE id = $1");
         let Some(row) = read.fetch_optional(&sql, values![id]).await? else {

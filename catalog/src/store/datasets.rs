@@ -6,14 +6,15 @@ use crate::limit::{
     DATASETS_MAX, DESCRIPTION_BYTES_MAX, at_most, check_comment, check_name, check_properties,
 };
 use crate::model::{
-    Created, DatasetKind, DatasetType, NewDataset, Object, ObjectName, OnExisting, OnMissing,
-    Privilege, Table, View, Volume,
+    Created, DatasetKind, DatasetType, NewDataset, Object, ObjectName, ObjectType, OnExisting,
+    OnMissing, Privilege, Table, View, Volume,
 };
 
 use super::Catalog;
 use super::change::Change;
 use super::database::values;
-use super::find::found;
+use super::find::{found, not_found};
+use super::locations::check_no_secrets;
 use super::read::to_json;
 use super::time::now_ms;
 
@@ -96,6 +97,30 @@ impl Catalog {
         };
         check_type(&full, expected, is, "DROP")?;
         change.execute("DELETE FROM dataset WHERE id = $1", values![id]).await?;
+        change.publish().await?;
+        Ok(true)
+    }
+
+    /// Notes the columns that a table has now, such as a Delta table whose log has moved on;
+    /// `false` where they are noted already. For the service alone: it has read them in the log.
+    ///
+    /// # Errors
+    /// There is no such dataset, or the columns are too many.
+    pub async fn set_columns(&self, id: DatasetId, columns_ipc: &[u8]) -> Result<bool, Error> {
+        let noun = "bytes in the description of a dataset";
+        at_most(columns_ipc.len(), DESCRIPTION_BYTES_MAX, noun)?;
+        let mut change = self.change("noting columns").await?;
+        change.check_admin("noting columns")?;
+        let select = "SELECT columns_ipc FROM dataset WHERE id = $1";
+        let Some(row) = change.fetch_optional(select, values![id]).await? else {
+            return Err(not_found(ObjectType::Dataset, &id.to_string()));
+        };
+        if row.get::<Vec<u8>>("columns_ipc")? == columns_ipc {
+            return Ok(false);
+        }
+        let revision = change.version();
+        let update = "UPDATE dataset SET columns_ipc = $1, revision = $2 WHERE id = $3";
+        change.execute(update, values![columns_ipc, revision, id]).await?;
         change.publish().await?;
         Ok(true)
     }
@@ -213,6 +238,9 @@ fn check_new(new: &NewDataset) -> Result<(), Error> {
     check_name(new.kind.dataset_type().as_str(), &new.name)?;
     check_comment(new.comment.as_deref())?;
     check_properties(&new.properties)?;
+    if let DatasetKind::Table(table) = &new.kind {
+        check_no_secrets(&table.options, "a table")?;
+    }
     let noun = "bytes in the description of a dataset";
     at_most(new.kind.description_bytes(), DESCRIPTION_BYTES_MAX, noun)
 }

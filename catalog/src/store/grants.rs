@@ -108,14 +108,14 @@ impl Change<'_> {
         }
         let count = "SELECT count(*) AS n FROM privilege_grant";
         self.check_limit(count, values![], GRANTS_MAX, "grants").await?;
-        let grantor = self.actor();
+        let (grantor, revision) = (self.actor(), self.version());
         let insert = format!(
             "INSERT INTO privilege_grant (id, grantee_id, privilege, {column}, grantor_id,
-                                          created_at_ms)
-             VALUES ($1, $2, $3, $4, $5, $6)"
+                                          created_at_ms, revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)"
         );
         let (id, privilege) = (GrantId::generate(), privilege.as_str());
-        let values = values![id, grantee, privilege, id_of(object), grantor, now_ms()];
+        let values = values![id, grantee, privilege, id_of(object), grantor, now_ms(), revision];
         self.execute(&insert, values).await?;
         Ok(true)
     }

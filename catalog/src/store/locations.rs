@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::ids::{CredentialId, LocationId};
 use crate::limit::{LOCATIONS_MAX, check_name, check_properties};
-use crate::model::{Created, NewLocation, Object, ObjectName, OnMissing, names_a_secret};
+use crate::model::{Created, NewLocation, Object, ObjectName, OnMissing, holds_a_secret};
 
 use super::Catalog;
 use super::change::Change;
@@ -124,8 +124,16 @@ pub(super) fn check_options(
     noun: &'static str,
 ) -> Result<(), Error> {
     check_properties(options)?;
-    match options.keys().find(|option| names_a_secret(option)) {
-        Some(option) => Err(Error::SecretInOptions { option: option.clone(), noun }),
+    check_no_secrets(options, noun)
+}
+
+/// Refuses options that everyone could read a secret in.
+pub(super) fn check_no_secrets(
+    options: &BTreeMap<String, String>,
+    noun: &'static str,
+) -> Result<(), Error> {
+    match options.iter().find(|(option, value)| holds_a_secret(option, value)) {
+        Some((option, _)) => Err(Error::SecretInOptions { option: option.clone(), noun }),
         None => Ok(()),
     }
 }

@@ -60,10 +60,10 @@ impl Catalog {
             );
             change.execute(&delete, values![from, to]).await?;
         }
-        let grants = "UPDATE privilege_grant SET grantee_id = $1
-             WHERE grantee_id = $2 AND privilege = 'own'";
-        change.execute(grants, values![to, from]).await?;
         let revision = change.version();
+        let grants = "UPDATE privilege_grant SET grantee_id = $1, revision = $2
+             WHERE grantee_id = $3 AND privilege = 'own'";
+        change.execute(grants, values![to, revision, from]).await?;
         let definers = "UPDATE dataset SET definer_id = $1, revision = $2 WHERE definer_id = $3";
         change.execute(definers, values![to, revision, from]).await?;
         change.publish().await

@@ -107,6 +107,11 @@ impl Catalog {
             return Err(Error::StillOwns { principal, name: name.to_string(), owned });
         }
         change.check_not_last_admin(name, principal).await?;
+        // The database would forget the grantor by itself, but readers would not notice.
+        let revision = change.version();
+        let forget = "UPDATE privilege_grant SET grantor_id = NULL, revision = $1
+             WHERE grantor_id = $2";
+        change.execute(forget, values![revision, principal.id]).await?;
         change.execute("DELETE FROM principal WHERE id = $1", values![principal.id]).await?;
         change.publish().await?;
         Ok(true)

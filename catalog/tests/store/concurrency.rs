@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lakegate_catalog::{
     Alteration, Catalog, Created, DatasetType, Error, NewDataset, ObjectName, OnContents,
-    OnExisting, OnMissing, Privilege,
+    OnExisting, OnMissing, PrincipalType, Privilege,
 };
 use lakegate_common::error::{Coded, ErrorCode, describe};
 
@@ -87,6 +87,17 @@ on_both! {
         equal().await;
         catalog.reassign_owned("ann", "bob").await.unwrap();
         equal().await;
+        let bob = catalog.snapshot().await.unwrap().principal("bob").unwrap().id;
+        catalog.grant(&[Privilege::Manage], &public("b2"), "bob").await.unwrap_err();
+        catalog.grant(&[Privilege::Manage], &public("e"), "bob").await.unwrap();
+        let as_bob = catalog.acting_for(bob);
+        as_bob.grant(&[Privilege::Select], &public("e"), "ann").await.unwrap();
+        equal().await;
+        catalog.reassign_owned("bob", "ann").await.unwrap();
+        let user = PrincipalType::User;
+        catalog.drop_principal("bob", user, OnMissing::Fail).await.unwrap();
+        equal().await;
+        assert_eq!(reader.snapshot().await.unwrap().grants().count(), 2);
         let raw = NewDataset { schema: "raw".into(), ..view("r") };
         create(catalog, raw).await;
         catalog.drop_schema("lakegate", "public", missing, OnContents::Cascade).await.unwrap();
@@ -136,9 +147,9 @@ on_both! {
         fixture.catalog.grant(&[Privilege::Create], &project, "ann").await.unwrap();
         let as_ann = fixture.catalog.acting_for(ann);
         let mut whole = 0_usize;
-        for round in 0..60_u32 {
+        for round in 0..150_u32 {
             let name = format!("v{round}");
-            let patience = Duration::from_micros(u64::from(round) * 150);
+            let patience = Duration::from_micros(u64::from(round) * 60);
             let new = view(&name);
             let finished =
                 tokio::time::timeout(patience, as_ann.create_dataset(&new, OnExisting::Fail)).await;

@@ -42,6 +42,9 @@ on_both! {
         assert_eq!(found.secret_names, ["access_key_id", "secret_access_key"]);
         assert!(!found.is_ambient() && !format!("{snapshot:?} {catalog:?}").contains("hunter2"));
         assert_eq!(catalog.secrets(found.id).await.unwrap(), secrets());
+        let admin = catalog.create_principal("root", "hash", true).await.unwrap();
+        let asked = catalog.acting_for(admin.id).secrets(found.id).await.unwrap_err();
+        assert_eq!(asked.code(), ErrorCode::PermissionDenied, "not even an admin");
         let twice = catalog.create_credential(&new, false).await.unwrap_err();
         assert!(!format!("{twice:?}").contains("hunter2"));
     }

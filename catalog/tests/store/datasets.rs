@@ -192,6 +192,37 @@ on_both! {
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
+    async fn columns_that_have_changed_are_noted_once(fixture) {
+        let catalog = &fixture.catalog;
+        create(catalog, table("t")).await;
+        let dataset = || async {
+            let snapshot = catalog.snapshot().await.unwrap();
+            snapshot.dataset("lakegate", "public", "t").unwrap().clone()
+        };
+        let before = dataset().await;
+        assert!(catalog.set_columns(before.id, &[9, 9]).await.unwrap());
+        assert!(!catalog.set_columns(before.id, &[9, 9]).await.unwrap());
+        let after = dataset().await;
+        assert_eq!(after.kind.columns_ipc(), [9, 9]);
+        assert!(after.revision > before.revision);
+        catalog
+            .drop_dataset("lakegate", "public", "t", DatasetType::Table, OnMissing::Fail)
+            .await
+            .unwrap();
+        let error = catalog.set_columns(before.id, &[]).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ObjectNotFound);
+    }
+
+    async fn a_secret_among_the_options_of_a_table_is_refused(fixture) {
+        let mut new = table("t");
+        if let DatasetKind::Table(table) = &mut new.kind {
+            table.options = texts(&[("aws.secret_access_key", "hunter2")]);
+        }
+        let error = fixture.catalog.create_dataset(&new, OnExisting::Fail).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        assert!(!describe(&error).contains("hunter2"));
+    }
+
     async fn a_description_that_is_too_large_is_refused(fixture) {
         let mut new = view("v");
         if let DatasetKind::View(view) = &mut new.kind {

@@ -2,6 +2,9 @@
 //!
 //! Statements have one text for both: parameters are `$1`, columns hold text, 64-bit integers or
 //! bytes, and what only one of the two understands stands in this folder.
+//!
+//! A migration is two files of one number, in `migrations` for SQLite and in `migrations/postgres`;
+//! a test holds their tables and columns equal.
 
 mod postgres;
 mod sqlite;
@@ -56,14 +59,22 @@ impl Database {
         intent: Intent,
         action: &'static str,
     ) -> Result<Transaction, Error> {
-        let open = match &self.pool {
+        // The drivers lose sight of a transaction that is dropped while it begins: its connection
+        // goes back to the pool with the transaction open, and later statements on it see an old
+        // catalog or hold up all writers. So to begin is a task of its own, which comes to its end
+        // also when nobody waits for it any more; what it brings is then undone as usual.
+        let beginning = match &self.pool {
             Pool::Sqlite(pool) => {
-                Open::Sqlite(within(action, pool.begin_with(sqlite::begin(intent))).await?)
+                let (pool, statement) = (pool.clone(), sqlite::begin(intent));
+                tokio::spawn(async move { pool.begin_with(statement).await.map(Open::Sqlite) })
             }
             Pool::Postgres(pool) => {
-                Open::Postgres(within(action, pool.begin_with(postgres::begin(intent))).await?)
+                let (pool, statement) = (pool.clone(), postgres::begin(intent));
+                tokio::spawn(async move { pool.begin_with(statement).await.map(Open::Postgres) })
             }
         };
+        let begun = async { beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) };
+        let open = within(action, begun).await?;
         Ok(Transaction::new(open, action))
     }
 

@@ -71,10 +71,10 @@ pub(super) fn membership(row: &Row) -> Result<(PrincipalId, PrincipalId), Error>
     Ok((parsed(row, "role_id")?, parsed(row, "member_id")?))
 }
 
-pub(super) const GRANTS: &str =
+pub(super) const CHANGED_GRANTS: &str =
     "SELECT id, grantee_id, privilege, project_id, schema_id, dataset_id, location_id, grantor_id,
             created_at_ms
-     FROM privilege_grant";
+     FROM privilege_grant WHERE revision > $1";
 
 pub(super) fn grant(row: &Row) -> Result<Grant, Error> {
     Ok(Grant {

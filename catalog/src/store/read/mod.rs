@@ -2,17 +2,21 @@
 
 mod datasets;
 mod governance;
+mod refresh;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::error::Error;
-use crate::model::{Project, Schema};
+use crate::ids::{DatasetId, GrantId};
+use crate::model::{Dataset, Grant, Project, Schema};
 use crate::snapshot::{Rows, Snapshot};
 
 use super::database::{Database, Intent, Row, Transaction, values};
 use super::time::time_of;
+
+use refresh::Revised;
 
 const ACTION: &str = "reading";
 
@@ -22,8 +26,22 @@ pub(super) async fn version(database: &Database) -> Result<u64, Error> {
     u64::try_from(version).map_err(|_| Error::damaged("version", version.to_string()))
 }
 
-/// Everything, as it is at one moment. Datasets that have not changed since the previous snapshot
-/// are taken from there.
+const DATASETS: Revised<Dataset, DatasetId> = Revised {
+    table: "dataset",
+    changed: datasets::CHANGED,
+    read: datasets::dataset,
+    id: |dataset| dataset.id,
+};
+
+const GRANTS: Revised<Grant, GrantId> = Revised {
+    table: "privilege_grant",
+    changed: governance::CHANGED_GRANTS,
+    read: governance::grant,
+    id: |grant| grant.id,
+};
+
+/// Everything, as it is at one moment. Datasets and grants that have not changed since the previous
+/// snapshot are taken from there.
 pub(super) async fn snapshot(
     database: &Database,
     previous: Option<&Snapshot>,
@@ -38,7 +56,8 @@ pub(super) async fn snapshot(
     rows.schemas = read_all(&mut transaction, SCHEMAS, schema).await?;
     // A version that has gone back is one of a database that was restored.
     let previous = previous.filter(|previous| previous.version() <= rows.version);
-    rows.datasets = datasets::read(&mut transaction, previous).await?;
+    let old = previous.into_iter().flat_map(Snapshot::all_datasets);
+    rows.datasets = DATASETS.all(&mut transaction, previous, old).await?;
     rows.locations =
         read_all(&mut transaction, governance::LOCATIONS, governance::location).await?;
     rows.credentials =
@@ -47,7 +66,8 @@ pub(super) async fn snapshot(
         read_all(&mut transaction, governance::PRINCIPALS, governance::principal).await?;
     rows.memberships =
         read_all(&mut transaction, governance::MEMBERSHIPS, governance::membership).await?;
-    rows.grants = read_all(&mut transaction, governance::GRANTS, governance::grant).await?;
+    let old = previous.into_iter().flat_map(Snapshot::grants);
+    rows.grants = GRANTS.all(&mut transaction, previous, old).await?;
     transaction.commit().await?;
     Ok(Snapshot::assemble(rows))
 }
