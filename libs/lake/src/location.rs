@@ -125,9 +125,8 @@ impl Location {
     /// A pattern in an object store: the folder before its first component that is one, and the
     /// rest.
     fn remote_glob(&self) -> Result<ListingTableUrl, DataFusionError> {
-        let external = |error: Box<dyn std::error::Error + Send + Sync>| {
-            DataFusionError::External(error)
-        };
+        let external =
+            |error: Box<dyn std::error::Error + Send + Sync>| DataFusionError::External(error);
         let first = self.text.find(GLOB_CHARACTERS).unwrap_or(self.text.len());
         let folder = self.text[..first].rfind('/').map_or(first, |slash| slash + 1);
         let (folder, pattern) = self.text.split_at(folder);

@@ -127,10 +127,10 @@ impl Resolver {
         let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
             return Err(Error::Statement(statement::Error::Empty));
         };
-        let snapshot = self.seen.unfiltered();
         let seen = match definer {
-            Some(definer) => snapshot.for_principal(definer),
-            None => snapshot.for_service(),
+            Some(definer) => self.seen.unfiltered().for_principal(definer),
+            // The service itself made it.
+            None => self.seen.clone(),
         };
         let inside = Self { seen, ..self.clone() };
         let (_, plan) = inside.plan_in(Arc::new(state), *query, depth + 1).await?;
