@@ -12,7 +12,7 @@ use delta_kernel::schema::SchemaRef;
 use delta_kernel::{
     Engine, EngineData, EvaluationHandler, FileDataReadResultIterator, FileMeta, FileSize,
     FileSlice, JsonHandler, KernelError, KernelResult, KernelResultIteratorStatic, ParquetFooter,
-    ParquetHandler, StorageHandler,
+    ParquetHandler, Snapshot, StorageHandler,
 };
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use object_store::ObjectStore;
@@ -25,6 +25,37 @@ use super::blocking::CallersRuntime;
 pub(super) struct LogEngine {
     inner: DefaultEngine<CallersRuntime>,
     root: Arc<TableRoot>,
+    known: Option<Arc<KnownCommits>>,
+}
+
+/// Commits that need not be listed again. Commits never change, and listing ten thousand of them
+/// takes longer than reading the new one.
+pub(super) struct KnownCommits {
+    commits: Vec<FileMeta>,
+    folder: Url,
+    /// What the next commit's name begins with.
+    next: Url,
+}
+
+impl KnownCommits {
+    /// Those that a snapshot names.
+    pub(super) fn of(snapshot: &Snapshot) -> KernelResult<Self> {
+        let folder = snapshot.table_root().join("_delta_log/")?;
+        let next = folder.join(&format!("{:020}", snapshot.version().saturating_add(1)))?;
+        let commits = &snapshot.log_segment().listed.ascending_commit_files;
+        let commits = commits.iter().map(|commit| commit.location.clone()).collect();
+        Ok(Self { commits, folder, next })
+    }
+
+    /// Whether a listing from `path` on is one of the log that reaches into what is known.
+    fn reaches(&self, path: &Url) -> bool {
+        path.as_str().starts_with(self.folder.as_str()) && path.as_str() < self.next.as_str()
+    }
+
+    fn from(&self, path: &Url) -> Vec<KernelResult<FileMeta>> {
+        let known = self.commits.iter().filter(|file| file.location.as_str() >= path.as_str());
+        known.cloned().map(Ok).collect()
+    }
 }
 
 impl LogEngine {
@@ -33,7 +64,12 @@ impl LogEngine {
         let inner = DefaultEngineBuilder::new(store)
             .with_task_executor(Arc::new(CallersRuntime::current()))
             .build();
-        Self { inner, root: Arc::new(root.clone()) }
+        Self { inner, root: Arc::new(root.clone()), known: None }
+    }
+
+    /// The same, listing only what came after the known commits.
+    pub(super) fn knowing(self, known: KnownCommits) -> Self {
+        Self { known: Some(Arc::new(known)), ..self }
     }
 }
 
@@ -44,7 +80,8 @@ impl Engine for LogEngine {
 
     fn storage_handler(&self) -> Arc<dyn StorageHandler> {
         let root = Arc::clone(&self.root);
-        Arc::new(InFolder { inner: self.inner.storage_handler(), root })
+        let known = self.known.clone();
+        Arc::new(InFolder { inner: self.inner.storage_handler(), root, known })
     }
 
     fn json_handler(&self) -> Arc<dyn JsonHandler> {
@@ -53,13 +90,14 @@ impl Engine for LogEngine {
 
     fn parquet_handler(&self) -> Arc<dyn ParquetHandler> {
         let root = Arc::clone(&self.root);
-        Arc::new(InFolder { inner: self.inner.parquet_handler(), root })
+        Arc::new(InFolder { inner: self.inner.parquet_handler(), root, known: None })
     }
 }
 
 struct InFolder<H: ?Sized> {
     inner: Arc<H>,
     root: Arc<TableRoot>,
+    known: Option<Arc<KnownCommits>>,
 }
 
 impl<H: ?Sized> InFolder<H> {
@@ -80,8 +118,7 @@ fn refused<T>() -> KernelResult<T> {
 
 impl StorageHandler for InFolder<dyn StorageHandler> {
     fn list_from(&self, path: &Url) -> KernelResult<KernelResultIteratorStatic<FileMeta>> {
-        self.check(path)?;
-        self.inner.list_from(path)
+        self.list_from_with_cancellation(path, None)
     }
 
     fn list_from_with_cancellation(
@@ -90,7 +127,14 @@ impl StorageHandler for InFolder<dyn StorageHandler> {
         cancellation_token: Option<CancellationTokenRef>,
     ) -> KernelResult<KernelResultIteratorStatic<FileMeta>> {
         self.check(path)?;
-        self.inner.list_from_with_cancellation(path, cancellation_token)
+        match &self.known {
+            Some(known) if known.reaches(path) => {
+                let new =
+                    self.inner.list_from_with_cancellation(&known.next, cancellation_token)?;
+                Ok(Box::new(known.from(path).into_iter().chain(new)))
+            }
+            _ => self.inner.list_from_with_cancellation(path, cancellation_token),
+        }
     }
 
     fn read_files(&self, files: Vec<FileSlice>) -> KernelResult<KernelResultIteratorStatic<Bytes>> {

@@ -13,7 +13,7 @@ use super::TableRoot;
 use super::blocking::blocking;
 use super::failure::{failure, version_failure};
 use super::files::{FileList, added_files, all_files};
-use super::guarded::LogEngine;
+use super::guarded::{KnownCommits, LogEngine};
 use super::schema::DeltaSchema;
 use crate::Error;
 
@@ -182,14 +182,18 @@ impl DeltaLog {
         checkpoints: Checkpoints,
     ) -> Result<Option<Arc<TableState>>, Error> {
         let base = Arc::clone(&known.snapshot);
-        let newest = self.read(move |engine, token| {
-            let builder = Snapshot::builder_from(base).with_cancellation_token(token);
+        let engine = self.engine();
+        let newest = blocking(move |token| {
+            let builder = Snapshot::builder_from(Arc::clone(&base)).with_cancellation_token(token);
             match checkpoints {
-                Checkpoints::Adopt => builder.build(engine),
-                Checkpoints::Leave => builder.skip_new_checkpoints().build(engine),
+                Checkpoints::Adopt => builder.build(&engine),
+                Checkpoints::Leave => {
+                    let engine = engine.knowing(KnownCommits::of(&base)?);
+                    builder.skip_new_checkpoints().build(&engine)
+                }
             }
         });
-        let newest = newest.await?;
+        let newest = newest.await.map_err(|error| failure(self.root.url().as_str(), error))?;
         let commits = newest.version().saturating_sub(known.version());
         if commits == 0 {
             return Ok(Some(Arc::clone(known)));
