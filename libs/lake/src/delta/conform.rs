@@ -96,7 +96,7 @@ impl PhysicalExpr for ConformedColumn {
 }
 
 /// `found` as a value of type `wanted`, which the log describes as `logged`.
-fn conformed(
+pub(super) fn conformed(
     found: &ArrayRef,
     logged: &DataType,
     wanted: &DataType,

@@ -6,19 +6,40 @@ use datafusion::execution::session_state::SessionState;
 use delta_kernel::cancellation::CancellationTokenRef;
 use delta_kernel::history_manager::{HistoryCommitType, latest_version_as_of};
 use delta_kernel::{KernelResult, Snapshot, SnapshotRef};
-use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
 use super::TableRoot;
-use super::blocking::{CallersRuntime, blocking};
+use super::blocking::blocking;
 use super::failure::{failure, version_failure};
 use super::files::{FileList, added_files, all_files};
+use super::guarded::{KnownCommits, LogEngine};
 use super::schema::DeltaSchema;
 use crate::Error;
 
 /// Commits since the known version up to which going on beats reading anew.
 const INCREMENTAL_COMMITS_MAX: u64 = 1_000;
+
+/// Commits after its checkpoint that a state names before it looks for a newer checkpoint.
+const COMMITS_AFTER_CHECKPOINT_MAX: u64 = 100;
+
+/// What going on from a version does with checkpoints written since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checkpoints {
+    /// Goes on from them; the commits before them are then not at hand.
+    Adopt,
+    /// Reads the commits.
+    Leave,
+}
+
+/// Whether a state has gone far from its checkpoint. It looks for a newer one only now and then,
+/// because that lists the log from the checkpoint on; else it is listed from the state on.
+fn looks_for_checkpoint(snapshot: &Snapshot) -> bool {
+    let checkpoint = snapshot.log_segment().checkpoint_version.unwrap_or_default();
+    let commits = snapshot.version().saturating_sub(checkpoint);
+    commits >= COMMITS_AFTER_CHECKPOINT_MAX
+        && snapshot.version().is_multiple_of(COMMITS_AFTER_CHECKPOINT_MAX)
+}
 
 /// Which version of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,30 +165,46 @@ impl DeltaLog {
             Standing::Replaced => return self.open(AsOf::Latest).await,
             Standing::Old => {}
         }
+        let adopts = looks_for_checkpoint(&known.snapshot);
+        if adopts && let Some(state) = self.gone_on(known, Checkpoints::Adopt).await? {
+            return Ok(state);
+        }
+        match self.gone_on(known, Checkpoints::Leave).await? {
+            Some(state) => Ok(state),
+            None => self.open(AsOf::Latest).await,
+        }
+    }
+
+    /// The newest version from what came after `known`; `None` where that does not tell it.
+    async fn gone_on(
+        &self,
+        known: &Arc<TableState>,
+        checkpoints: Checkpoints,
+    ) -> Result<Option<Arc<TableState>>, Error> {
         let base = Arc::clone(&known.snapshot);
-        let newest = self
-            .read(move |engine, token| {
-                Snapshot::builder_from(base)
-                    .skip_new_checkpoints()
-                    .with_cancellation_token(token)
-                    .build(engine)
-            })
-            .await?;
+        let engine = self.engine();
+        let newest = blocking(move |token| {
+            let builder = Snapshot::builder_from(Arc::clone(&base)).with_cancellation_token(token);
+            match checkpoints {
+                Checkpoints::Adopt => builder.build(&engine),
+                Checkpoints::Leave => {
+                    let engine = engine.knowing(KnownCommits::of(&base)?);
+                    builder.skip_new_checkpoints().build(&engine)
+                }
+            }
+        });
+        let newest = newest.await.map_err(|error| failure(self.root.url().as_str(), error))?;
         let commits = newest.version().saturating_sub(known.version());
         if commits == 0 {
-            return Ok(Arc::clone(known));
+            return Ok(Some(Arc::clone(known)));
         }
         let schema = DeltaSchema::of(&self.root, &newest)?;
-        let long = commits > INCREMENTAL_COMMITS_MAX;
-        if long || schema != known.schema {
-            return self.open(AsOf::Latest).await;
+        if commits > INCREMENTAL_COMMITS_MAX || schema != known.schema {
+            return Ok(None);
         }
         let reads = (Arc::clone(known), Arc::clone(&newest));
         let changed = self.read(move |engine, _| added_files(engine, &reads.0, &reads.1)).await?;
-        match changed {
-            Some(files) => self.held(newest, schema, files),
-            None => self.open(AsOf::Latest).await,
-        }
+        changed.map(|files| self.held(newest, schema, files)).transpose()
     }
 
     /// What has become of a version since it was read. One listing from its commit on.
@@ -250,6 +287,16 @@ impl DeltaLog {
         Ok(Arc::new(TableState { root: self.root.clone(), snapshot, schema, files }))
     }
 
+    /// The store that holds the table.
+    pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// What reads the log on threads that may block, for the runtime that the caller is on.
+    pub(super) fn engine(&self) -> LogEngine {
+        LogEngine::new(Arc::clone(&self.store), &self.root)
+    }
+
     pub(super) async fn read<R, F>(&self, work: F) -> Result<R, Error>
     where
         R: Send + 'static,
@@ -258,17 +305,12 @@ impl DeltaLog {
         self.try_read(work).await.map_err(|error| failure(self.root.url().as_str(), error))
     }
 
-    async fn try_read<R, F>(&self, work: F) -> KernelResult<R>
+    pub(super) async fn try_read<R, F>(&self, work: F) -> KernelResult<R>
     where
         R: Send + 'static,
         F: FnOnce(&LogEngine, CancellationTokenRef) -> KernelResult<R> + Send + 'static,
     {
-        let engine = DefaultEngineBuilder::new(Arc::clone(&self.store))
-            .with_task_executor(Arc::new(CallersRuntime::current()))
-            .build();
+        let engine = self.engine();
         blocking(move |token| work(&engine, token)).await
     }
 }
-
-/// What reads the log's files.
-pub(super) type LogEngine = DefaultEngine<CallersRuntime>;

@@ -7,9 +7,12 @@
 mod adapter;
 mod blocking;
 mod cache;
+mod changes;
 mod conform;
 mod failure;
 mod files;
+mod guarded;
+mod history;
 mod log;
 mod plan;
 mod root;
@@ -22,6 +25,7 @@ mod vectors;
 
 pub use adapter::FileColumns;
 pub use cache::DeltaTables;
+pub use history::{Commit, history_rows, history_schema};
 pub use log::{AsOf, DeltaLog, TableState};
 pub use root::TableRoot;
 pub use scan::DeltaScanExec;

@@ -158,7 +158,7 @@ pub(super) fn position_in_file<'a>(
 }
 
 /// The feature that a type of this schema belongs to, if it is not read here.
-fn unread_type(schema: &StructType) -> Option<&'static str> {
+pub(super) fn unread_type(schema: &StructType) -> Option<&'static str> {
     fn of(data_type: &LogType) -> Option<&'static str> {
         match data_type {
             LogType::Primitive(_) => None,
@@ -172,7 +172,7 @@ fn unread_type(schema: &StructType) -> Option<&'static str> {
 }
 
 /// The field as clients see it: its own name and type, nullable all through, nothing besides.
-fn shown(field: &FieldRef) -> FieldRef {
+pub(super) fn shown(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), shown_type(field.data_type()), true))
 }
 

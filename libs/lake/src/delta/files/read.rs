@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StructArray};
+use arrow::compute::concat_batches;
 use delta_kernel::cancellation::CancellationTokenRef;
 use delta_kernel::engine::arrow_data::EngineDataArrowExt;
 use delta_kernel::engine_data::FilteredEngineData;
@@ -13,8 +14,14 @@ use super::FileList;
 use super::partition::partition_arrays;
 use super::segment::{Segment, missing};
 use super::statistics::statistics_arrays;
-use crate::delta::log::{LogEngine, TableState};
+use crate::delta::guarded::LogEngine;
+use crate::delta::log::TableState;
 use crate::delta::schema::DeltaSchema;
+
+/// Files that are taken apart together.
+const CHUNK_ROWS: usize = 4_096;
+/// Batches that wait for that at most.
+const CHUNK_BATCHES: usize = 512;
 
 /// Reads all files of a version.
 ///
@@ -32,16 +39,15 @@ pub(in crate::delta) fn all_files(
         .without_row_transforms()
         .with_cancellation_token(token)
         .build()?;
-    let mut chunks = Vec::new();
-    for found in scan.scan_metadata(engine)? {
-        let rows = batch(found?.scan_files)?;
-        if rows.num_rows() > 0 {
-            let constants = column(&rows, "fileConstantValues")?.as_struct();
-            let values = child(constants, "partitionValues")?;
-            chunks.push(chunk(schema, |name| column(&rows, name), values.as_map())?);
-        }
+    let mut found = Found::new(schema, |rows| {
+        let constants = column(rows, "fileConstantValues")?.as_struct();
+        let values = child(constants, "partitionValues")?;
+        chunk(schema, |name| column(rows, name), values.as_map())
+    });
+    for rows in scan.scan_metadata(engine)? {
+        found.add(batch(rows?.scan_files)?)?;
     }
-    Ok(FileList::of(Segment::of_chunks(schema, &chunks)?))
+    Ok(FileList::of(found.finish()?))
 }
 
 /// The files of `newest`, going on from those of `known`; `None` where the log between them is
@@ -56,19 +62,62 @@ pub(in crate::delta) fn added_files(
 ) -> KernelResult<Option<FileList>> {
     let builder = Arc::clone(newest).incremental_scan_builder(known.version());
     let Some(mut changes) = builder.build(engine)? else { return Ok(None) };
-    let mut chunks = Vec::new();
-    for added in changes.by_ref() {
-        let rows = batch(added?)?;
-        if rows.num_rows() > 0 {
-            let add = column(&rows, "add")?.as_struct();
-            let values = child(add, "partitionValues")?;
-            chunks.push(chunk(&known.schema, |name| child(add, name), values.as_map())?);
-        }
+    let schema = &known.schema;
+    let mut found = Found::new(schema, |rows| {
+        let add = column(rows, "add")?.as_struct();
+        let values = child(add, "partitionValues")?;
+        chunk(schema, |name| child(add, name), values.as_map())
+    });
+    for rows in changes.by_ref() {
+        found.add(batch(rows?)?)?;
     }
     let changes = changes.into_summary()?;
     let gone = changes.removes.iter().chain(&changes.live_adds);
-    let added = Segment::of_chunks(&known.schema, &chunks)?;
-    known.files.without(newest, gone)?.with(added).compacted(&known.schema).map(Some)
+    let added = found.finish()?;
+    known.files.without(newest, gone)?.with(added).compacted(schema).map(Some)
+}
+
+/// Gathers what the log reader gives. It gives a batch for each commit, often of a few rows: taken
+/// apart one by one, ten thousand of them would take seconds.
+struct Found<'a, C> {
+    schema: &'a DeltaSchema,
+    arrays_of: C,
+    waiting: Vec<RecordBatch>,
+    chunks: Vec<Vec<ArrayRef>>,
+}
+
+impl<'a, C: Fn(&RecordBatch) -> KernelResult<Vec<ArrayRef>>> Found<'a, C> {
+    fn new(schema: &'a DeltaSchema, arrays_of: C) -> Self {
+        Self { schema, arrays_of, waiting: Vec::new(), chunks: Vec::new() }
+    }
+
+    fn add(&mut self, rows: RecordBatch) -> KernelResult<()> {
+        if rows.num_rows() > 0 {
+            self.waiting.push(rows);
+        }
+        let rows: usize = self.waiting.iter().map(RecordBatch::num_rows).sum();
+        if rows < CHUNK_ROWS && self.waiting.len() < CHUNK_BATCHES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> KernelResult<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let Some(first) = waiting.first() else { return Ok(()) };
+        match concat_batches(first.schema_ref(), &waiting) {
+            Ok(rows) => self.chunks.push((self.arrays_of)(&rows)?),
+            // Batches from commits and from checkpoints may differ in what is nullable.
+            Err(_) => {
+                for rows in &waiting {
+                    self.chunks.push((self.arrays_of)(rows)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> KernelResult<Segment> {
+        self.flush()?;
+        Segment::of_chunks(self.schema, &self.chunks)
+    }
 }
 
 /// The arrays of some files.

@@ -1,7 +1,9 @@
 //! Tables that the tests write themselves: commits as JSON, files with the Parquet writer.
 
+mod changes;
+mod checkpoints;
 mod columns;
 mod pruning;
 mod rows;
-mod support;
+pub(super) mod support;
 mod versions;

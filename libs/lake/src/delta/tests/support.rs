@@ -177,7 +177,7 @@ pub(super) async fn rows(state: &Arc<TableState>, sql: &str) -> Vec<String> {
         let table = DeltaTable::new(Arc::clone(state), strings);
         session.register_table("t", Arc::new(table)).unwrap();
         let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
-        let mut answer: Vec<String> = batches.iter().flat_map(lines).collect();
+        let mut answer: Vec<String> = batches.iter().flat_map(batch_lines).collect();
         answer.sort();
         answers.push(answer);
     }
@@ -185,7 +185,7 @@ pub(super) async fn rows(state: &Arc<TableState>, sql: &str) -> Vec<String> {
     answers.swap_remove(0)
 }
 
-fn lines(batch: &RecordBatch) -> Vec<String> {
+pub(in crate::delta) fn batch_lines(batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("null");
     let columns: Vec<_> = batch
         .columns()
