@@ -157,7 +157,7 @@ mod tests {
     async fn empty_batches_are_left_out_and_large_ones_split() {
         let input = [Ok::<_, Error>(batch(0)), Ok(batch(3)), Ok(batch(0)), Ok(batch(10_000))];
         let (_, batches) = decoded(encode(schema(), stream::iter(input).boxed(), 20_000)).await;
-        assert!(batches.len() >= 1 + 8, "{}", batches.len());
+        assert!(batches.len() > 8, "{}", batches.len());
         assert!(batches.iter().all(|batch| batch.num_rows() > 0));
         let found: Vec<_> =
             batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>()).collect();
