@@ -52,8 +52,9 @@ def measure_all(options, folder, queries, items):
         local = Lakegate("lakegate local", embedded, "local")
         durable = Lakegate("lakegate durable", cluster, "durable")
         routed = Lakegate("lakegate fleet", cluster, "auto")
-        engines = [DuckDb(folder), DataFusion(folder), local, durable]
-        for engine in [*engines, routed]:
+        peers = [DuckDb(folder), DataFusion(folder), local]
+        engines = [*peers, durable] if options.executors else peers
+        for engine in [*peers, durable, routed]:
             stack.callback(engine.close)
         faults = {}
         if "idle" in items:
@@ -69,7 +70,7 @@ def measure_all(options, folder, queries, items):
             result["total"] = report.print_tpch(result["tpch"], [engine.name for engine in engines])
         if "select1" in items:
             result["select1"] = {}
-            for engine in engines[:3]:
+            for engine in peers:
                 result["select1"] |= measure.select_1(engine)
             report.print_select_1(result["select1"])
         if "fetch" in items:
