@@ -1,5 +1,6 @@
 //! Clients that cancel or go away, at every moment of a query.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lakegate_tests::sql::Sql;
@@ -8,6 +9,8 @@ use libtest_mimic::Trial;
 
 /// What a client that went away may still cost.
 const FREED_WITHIN: Duration = Duration::from_secs(1);
+/// The time over which an executor's use of a core is looked at.
+const WINDOW: Duration = Duration::from_millis(400);
 /// Deadline for states that the server reaches by itself.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -58,9 +61,22 @@ fn a_client_that_goes_away_frees_a_distributed_query() {
     told.wait_for_state(&id, &["cancelled"], DEADLINE);
     assert!(since.elapsed() < FREED_WITHIN, "freed after {:?}", since.elapsed());
     wait_for_tasks(&cluster, false);
+    wait_for_rest(&mut cluster);
     let mut sql = workload::connect_with_tier(&cluster.server, "durable");
     assert_eq!(sql.run("SELECT count(*) FROM flights"), [["3000000"]]);
     cluster.server.assert_unharmed();
+}
+
+/// Waits until no executor computes any more, whatever it says of its tasks.
+fn wait_for_rest(cluster: &mut Cluster) {
+    for executor in &mut cluster.executors {
+        wait::until("the executor to rest", FREED_WITHIN * 3, || {
+            let before = executor.process().processor_time();
+            thread::sleep(WINDOW);
+            let used = executor.process().processor_time() - before;
+            if used < WINDOW / 4 { Ok(()) } else { Err(format!("{used:?} of {WINDOW:?}")) }
+        });
+    }
 }
 
 /// Waits until tasks run on the executors, or none does.

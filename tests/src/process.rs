@@ -157,6 +157,22 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Processor time that the process has used so far.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.id());
+        let stat = std::fs::read_to_string(&path).expect("the process runs");
+        // The name in brackets may hold blanks; user and system time follow 11 fields after it.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if thread::panicking() {

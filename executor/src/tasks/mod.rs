@@ -1,6 +1,7 @@
 //! Runs tasks: each on the threads for queries, aborted on demand, its end reported in any case.
 
 mod outcome;
+mod stop;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -26,11 +27,13 @@ use lakegate_engine::codec::PlanCodec;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::reporter::{Report, Reports};
 use crate::scratch::Scratch;
 use outcome::Times;
+use stop::stoppable;
 
 /// Numbers that name the files of tasks.
 ///
@@ -195,12 +198,16 @@ impl TaskRunner {
         task: TaskDefinition,
     ) -> Result<outcome::Success, BallistaError> {
         let Environment { runtime, scratch, engine, .. } = &self.environment;
+        // Cancelled when this future is dropped, which is how a task is aborted.
+        let stop = CancellationToken::new();
+        let plan = stoppable(task.plan, &stop)?;
+        let _stop = stop.drop_guard();
         let stage = engine.create_query_stage_exec(
             task.job_id,
             task.stage_id,
             self.files.next(),
             task.global_output_partition_ids,
-            task.plan,
+            plan,
             &scratch.work().to_string_lossy(),
             &task.session_config,
         )?;
