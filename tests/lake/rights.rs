@@ -1,6 +1,7 @@
 //! What a user learns without a grant, with one, and after it is taken away.
 
 use lakegate_tests::http::Http;
+use lakegate_tests::server::Options;
 use lakegate_tests::sql::Sql;
 use lakegate_tests::{Server, binary, tests};
 use libtest_mimic::Trial;
@@ -14,6 +15,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_view_reads_with_the_rights_of_who_made_it,
         only_those_who_may_change_the_catalog,
         passwords_and_keys_appear_nowhere,
+        names_change_and_grants_stay,
+        the_catalog_and_its_key_may_lie_elsewhere,
     ]
 }
 
@@ -116,6 +119,7 @@ fn only_those_who_may_change_the_catalog() {
         "CREATE SCHEMA mine",
         "CREATE PROJECT mine",
         "CREATE USER carl PASSWORD 'x'",
+        "CREATE USER IF NOT EXISTS admin PASSWORD 'x'",
         "CREATE ROLE mine",
         "GRANT readers TO ann",
         "CREATE CREDENTIAL mine TYPE S3 WITH (access_key_id = 'x', secret_access_key = 'y')",
@@ -161,4 +165,34 @@ fn passwords_and_keys_appear_nowhere() {
             && std::fs::read(&path).unwrap().windows(secret.len()).any(|w| w == secret.as_bytes());
         assert!(!holds, "{} holds the secret", path.display());
     }
+}
+
+fn names_change_and_grants_stay() {
+    let (server, mut admin, mut ann) = server();
+    admin.run("GRANT SELECT ON hidden TO ann");
+    admin.run("ALTER TABLE hidden RENAME TO shown");
+    admin.run("COMMENT ON TABLE shown IS 'what it is'");
+    assert_eq!(ann.run("SELECT count(*) FROM shown"), [["4"]]);
+    assert_eq!(ann.fail("SELECT count(*) FROM hidden").code(), "table_not_found");
+    ann.run("ALTER USER ann PASSWORD 'another'");
+    assert_eq!(ann.fail("ALTER USER admin PASSWORD 'another'").code(), "permission_denied");
+    let mut again = Sql::connect(&server.url(), "ann", "another").unwrap();
+    assert_eq!(again.run("SELECT count(*) FROM shown"), [["4"]]);
+    admin.run("CREATE PROJECT trial COMMENT 'for a try'");
+    admin.run("DROP PROJECT trial CASCADE");
+    assert_eq!(admin.fail("DROP PROJECT trial").code(), "project_not_found");
+}
+
+fn the_catalog_and_its_key_may_lie_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("elsewhere.db");
+    let mut server = Options::default()
+        .with_variable("LAKEGATE_CATALOG_URL", &format!("sqlite:{}", file.display()))
+        .with_variable("LAKEGATE_MASTER_KEY", &"ab".repeat(32))
+        .start();
+    server.connect().run("CREATE CREDENTIAL keys TYPE S3 WITH (access_key_id = 'a')");
+    assert!(file.is_file());
+    assert!(!server.data_folder().join("catalog.db").exists());
+    assert!(!server.data_folder().join("master-key").exists());
+    server.assert_unharmed();
 }

@@ -9,13 +9,19 @@ use lakegate_common::secret::hash_password;
 use lakegate_engine::statement::{Governance, ObjectKind, Verb};
 use lakegate_lake::store::{StoreKind, StoreUrl, check_credential_options, check_location_options};
 
+use tokio::sync::Semaphore;
+
 use super::Error;
 use super::command::unsupported;
 use super::service::QueryService;
 use crate::session::Session;
 
+/// Passwords of statements that are hashed at one time; the others wait.
+static HASHING: Semaphore = Semaphore::const_new(1);
+
 impl QueryService {
-    /// Carries `statement` out, as a whole or not at all.
+    /// Carries `statement` out. Each object and each grantee is a change of its own: where one is
+    /// refused, those that the statement names before it are done.
     pub(super) async fn govern(
         &self,
         session: &Session,
@@ -66,6 +72,8 @@ impl QueryService {
                 Ok(())
             }
             Governance::CreateUser { name, password, if_not_exists } => {
+                // Before anything tells whether the name is taken, and before a hash is worked out.
+                self.seen_by(session.principal.id).await?.check_admin("creating a user")?;
                 if *if_not_exists && catalog.principal(name).await?.is_some() {
                     return Ok(());
                 }
@@ -156,6 +164,8 @@ async fn drop_one(
 
 /// Takes tens of milliseconds of a core on purpose.
 async fn hashed(password: String) -> Result<String, Error> {
+    // Never closed.
+    let _turn = HASHING.acquire().await.map_err(|_| Error::TaskLost)?;
     match tokio::task::spawn_blocking(move || hash_password(&password)).await {
         Ok(hashed) => Ok(hashed?),
         Err(_) => Err(Error::TaskLost),

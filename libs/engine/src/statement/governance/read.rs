@@ -15,11 +15,18 @@ use super::{Governance, ObjectKind, Verb};
 /// Options of one statement at most.
 const OPTIONS_MAX: usize = 64;
 
+/// How such statements begin. A text that holds none of these, as most queries, is not looked at any
+/// further.
+const FIRST_WORDS: [&str; 6] = ["CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "COMMENT"];
+
 /// Reads `sql` where its first words are those of such a statement; `None` where they are not.
 ///
 /// # Errors
 /// It begins like one and does not go on like one.
 pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Governance>, Error> {
+    if !FIRST_WORDS.iter().any(|word| holds(sql, word)) {
+        return Ok(None);
+    }
     // A text that has no tokens is for the general parser to refuse.
     let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(None) };
     let mut words = tokens.iter().filter_map(|token| match token {
@@ -51,6 +58,11 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Governa
     };
     reader.end()?;
     Ok(Some(statement))
+}
+
+/// Whether `word` stands anywhere in `sql`, in any case.
+fn holds(sql: &str, word: &str) -> bool {
+    sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// Other changes of tables, views and schemas are for the general parser.
