@@ -58,9 +58,7 @@ impl BucketStore {
     }
 
     async fn find(&self, path: &str) -> std::result::Result<Arc<dyn ObjectStore>, Error> {
-        let written = format!("{}/{path}", self.inner.bucket);
-        let url =
-            StoreUrl::parse(&written)?.ok_or_else(|| Error::NoAccess { url: written.clone() })?;
+        let url = StoreUrl::of_path(&self.inner.bucket, path)?;
         let access = self.inner.source.access(&url).await?;
         let key = (access.prefix.clone(), access.version);
         if let Some(store) = self.inner.stores.lock().get(&key) {
@@ -170,17 +168,13 @@ impl ObjectStore for BucketStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        let url = |path: &Path| format!("{}/{path}", self.inner.bucket);
-        let accesses = [from, to].map(|path| async move {
-            let url =
-                StoreUrl::parse(&url(path))?.ok_or_else(|| Error::NoAccess { url: url(path) })?;
-            self.inner.source.access(&url).await
-        });
-        let [from_access, to_access] = accesses;
-        let (from_access, to_access) =
-            (from_access.await.map_err(generic)?, to_access.await.map_err(generic)?);
+        let bucket = &self.inner.bucket;
+        let from_url = StoreUrl::of_path(bucket, from.as_ref()).map_err(generic)?;
+        let to_url = StoreUrl::of_path(bucket, to.as_ref()).map_err(generic)?;
+        let from_access = self.inner.source.access(&from_url).await.map_err(generic)?;
+        let to_access = self.inner.source.access(&to_url).await.map_err(generic)?;
         if from_access.prefix != to_access.prefix {
-            return Err(generic(Error::NoAccess { url: url(to) }));
+            return Err(generic(Error::NoAccess { url: to_url.to_string() }));
         }
         self.of(from).await?.copy_opts(from, to, options).await
     }

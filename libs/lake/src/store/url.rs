@@ -58,6 +58,20 @@ impl StoreUrl {
         Ok(Some(Self { kind, url }))
     }
 
+    /// The URL of `path` in a bucket such as `s3://bucket`. Names of objects may hold what has a
+    /// meaning in a URL, so they are escaped.
+    ///
+    /// # Errors
+    /// As [`StoreUrl::parse`] of the bucket; [`Error::NoAccess`] for a bucket of no store.
+    pub(super) fn of_path(bucket: &str, path: &str) -> Result<Self, Error> {
+        let no_access = || Error::NoAccess { url: format!("{bucket}/{path}") };
+        let mut of = Self::parse(bucket)?.ok_or_else(no_access)?;
+        let mut segments = of.url.path_segments_mut().map_err(|()| no_access())?;
+        segments.clear().extend(path.split('/'));
+        drop(segments);
+        Ok(of)
+    }
+
     /// The kind of store.
     pub fn kind(&self) -> StoreKind {
         self.kind
@@ -102,6 +116,18 @@ mod tests {
         }
         for written in ["/data/x.parquet", "x", "file:///data"] {
             assert_eq!(StoreUrl::parse(written).unwrap(), None, "{written}");
+        }
+    }
+
+    #[test]
+    fn names_of_objects_may_hold_anything() {
+        for (path, url) in [
+            ("raw/x.parquet", "s3://lake/raw/x.parquet"),
+            ("raw/a?b#c", "s3://lake/raw/a%3Fb%23c"),
+            ("raw/a%20b/%2e%2e", "s3://lake/raw/a%2520b/%252e%252e"),
+            ("raw/folder/", "s3://lake/raw/folder/"),
+        ] {
+            assert_eq!(StoreUrl::of_path("s3://lake", path).unwrap().as_str(), url, "{path}");
         }
     }
 
