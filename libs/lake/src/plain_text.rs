@@ -150,7 +150,7 @@ mod tests {
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
-    use crate::delta::DeltaTables;
+    use crate::delta::{DeltaTables, TakenVersions};
     use crate::{Declaration, ExternalTable, Format, Location, StringLayout, table_provider};
 
     fn write_views(path: &std::path::Path) {
@@ -189,9 +189,14 @@ mod tests {
         };
         let state = session.state();
         let table = ExternalTable::discover(&state, declaration).await.unwrap();
-        let table = table_provider(&state, &DeltaTables::new(0), &table, StringLayout::Plain)
-            .await
-            .unwrap();
+        let table = table_provider(
+            &state,
+            &TakenVersions::new(Arc::new(DeltaTables::new(0))),
+            &table,
+            StringLayout::Plain,
+        )
+        .await
+        .unwrap();
         let scan = table.scan(&state, None, &[], None).await.unwrap();
         let (_, source) = scan
             .downcast_ref::<DataSourceExec>()

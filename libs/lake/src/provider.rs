@@ -13,7 +13,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::delta::{AsOf, DeltaLog, DeltaTable, DeltaTables, TableRoot};
+use crate::delta::{DeltaLog, DeltaTable, TableRoot, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
 use crate::plain_text::read_plain;
 use crate::{Error, ExternalTable, Format};
@@ -28,22 +28,21 @@ pub enum StringLayout {
     View,
 }
 
-/// The table as DataFusion scans it: a Delta table at its newest version, read from the log or from
-/// what `known` holds of it, another one with files listed anew at each scan.
+/// The table as DataFusion scans it: a Delta table at the version that
+/// the statement has taken, another one with files listed anew at each scan.
 ///
 /// # Errors
 /// [`Error::LocationEmpty`] where the files are gone, [`Error::InvalidOption`] where the catalog
 /// holds an option that this version does not take; for Delta as [`DeltaLog::open`].
 pub async fn table_provider(
     state: &SessionState,
-    known: &DeltaTables,
+    versions: &TakenVersions,
     table: &ExternalTable,
     strings: StringLayout,
 ) -> Result<Arc<dyn TableProvider>, Error> {
     if table.format == Format::Delta {
         let log = DeltaLog::in_session(state, TableRoot::parse(table.location.as_str())?)?;
-        let newest = known.state(&log, AsOf::Latest).await?;
-        return Ok(Arc::new(DeltaTable::new(newest, strings)));
+        return Ok(Arc::new(DeltaTable::new(versions.of(&log).await?, strings)));
     }
     let url = table.location.listing_url()?;
     let mut options = table.options.clone();

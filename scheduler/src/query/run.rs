@@ -183,8 +183,8 @@ impl QueryService {
         let mut state = durable.session_state(config, Arc::clone(&self.runtime));
         state.mark_start_execution();
         let seen = self.seen_by(*principal).await?;
-        let delta = Arc::clone(&self.delta);
-        let resolver = Resolver { seen, delta, strings: StringLayout::Plain };
+        let versions = Arc::clone(&planned.versions);
+        let resolver = Resolver { seen, versions, strings: StringLayout::Plain };
         let (state, plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         distributable::check_subqueries(&plan)?;
         let logical = optimize(&state, plan).map_err(Error::Planning)?;

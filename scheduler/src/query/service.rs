@@ -17,7 +17,7 @@ use lakegate_engine::runtime::{RuntimeLimits, runtime};
 use lakegate_engine::schema;
 use lakegate_engine::statement::{self, Statement as Read};
 use lakegate_lake::StringLayout;
-use lakegate_lake::delta::DeltaTables;
+use lakegate_lake::delta::{DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
@@ -248,8 +248,9 @@ impl QueryService {
         };
         let catalog_version = (!names.is_empty()).then(|| snapshot.version());
         let seen = snapshot.for_principal(scope.principal);
+        let versions = Arc::new(TakenVersions::new(Arc::clone(&self.delta)));
         let resolver =
-            |strings| Resolver { seen: seen.clone(), delta: Arc::clone(&self.delta), strings };
+            |strings| Resolver { seen: seen.clone(), versions: Arc::clone(&versions), strings };
         let mut planned = resolver(StringLayout::View).plan(state, parsed.clone()).await?;
         if passes_rows_through(&planned.1) {
             // Views would only be copied back into plain text on the way to the client.
@@ -261,7 +262,7 @@ impl QueryService {
             let what = "a statement with parameters".to_string();
             return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
         }
-        Ok(Planned { parsed, state, plan, catalog_version, scope })
+        Ok(Planned { parsed, state, plan, catalog_version, scope, versions })
     }
 
     /// The catalog as a principal sees it now.

@@ -10,6 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_catalog::PrincipalId;
 use lakegate_engine::statement::Command;
+use lakegate_lake::delta::TakenVersions;
 
 use super::Settings;
 use crate::session::Session;
@@ -49,6 +50,8 @@ pub(super) struct Planned {
     pub(super) catalog_version: Option<u64>,
     /// The session's settings, project and schema at the time.
     pub(super) scope: Scope,
+    /// The versions of Delta tables that it reads, on whatever tier.
+    pub(super) versions: Arc<TakenVersions>,
 }
 
 /// What of a session decides how a statement is planned.

@@ -19,6 +19,7 @@ mod root;
 mod scan;
 mod schema;
 mod table;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -31,4 +32,5 @@ pub use root::TableRoot;
 pub use scan::DeltaScanExec;
 pub use schema::{ColumnMapping, DeltaSchema};
 pub use table::DeltaTable;
+pub use taken::TakenVersions;
 pub use vectors::{DeletionVector, DeletionVectors};

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::{INFORMATION_SCHEMA, Object, PrincipalId, Privilege, VisibleSnapshot};
 use lakegate_engine::statement::{self, Statement};
-use lakegate_lake::delta::DeltaTables;
+use lakegate_lake::delta::TakenVersions;
 use lakegate_lake::{StringLayout, table_provider};
 
 use super::{Declared, NameScope, ViewEntry, declared};
@@ -28,8 +28,8 @@ pub(in crate::query) struct Resolver {
     /// The one snapshot of the statement, as its principal sees it. In a view it is the one who made
     /// the view.
     pub(in crate::query) seen: VisibleSnapshot,
-    /// What is known of Delta tables.
-    pub(in crate::query) delta: Arc<DeltaTables>,
+    /// The versions of Delta tables that the statement reads.
+    pub(in crate::query) versions: Arc<TakenVersions>,
     /// How text lies in memory in this plan.
     pub(in crate::query) strings: StringLayout,
 }
@@ -102,7 +102,7 @@ impl Resolver {
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
         match declared(dataset)? {
             Declared::Table(table) => {
-                Ok(table_provider(state, &self.delta, &table, self.strings).await?)
+                Ok(table_provider(state, &self.versions, &table, self.strings).await?)
             }
             Declared::View(view) => self.view(state, name, view, dataset.definer, depth).await,
         }

@@ -8,7 +8,7 @@ use lakegate_common::{Coded, ErrorCode};
 use serde_json::{Value, json};
 
 use super::support::{Lake, column, features, long, longs, metadata, remove, rows};
-use crate::delta::{AsOf, DeltaTables};
+use crate::delta::{AsOf, DeltaTables, TakenVersions};
 
 const SECOND: i64 = 1_000;
 
@@ -36,6 +36,19 @@ async fn each_version_keeps_its_rows() {
         assert_eq!(rows(&state, "SELECT n FROM t").await, expected);
     }
     assert_eq!(code(&lake, AsOf::Version(3)).await, ErrorCode::VersionNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_keeps_the_version_that_it_took_first() {
+    let mut lake = table();
+    lake.commit([one(&lake, 1)]);
+    let known = Arc::new(DeltaTables::new(1 << 20));
+    let statement = TakenVersions::new(Arc::clone(&known));
+    assert_eq!(statement.of(&lake.log()).await.unwrap().version(), 1);
+    lake.commit([one(&lake, 2)]);
+    assert_eq!(statement.of(&lake.log()).await.unwrap().version(), 1);
+    let next = TakenVersions::new(known);
+    assert_eq!(next.of(&lake.log()).await.unwrap().version(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
