@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod codec;
+pub mod constant_result;
 pub mod constant_rows;
 pub mod cooperative_fan_out;
 pub mod distributable;

@@ -75,6 +75,19 @@ impl Drop for LocalThreads {
     }
 }
 
+/// Runs a plan that only hands out constants where its reader is: another thread would have to be
+/// woken for it, and the reader again for its one batch.
+pub(super) fn run_here(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    schema: SchemaRef,
+) -> Result<Batches, Error> {
+    let batches = execute_stream(plan, context).map_err(Error::Running)?;
+    Ok(batches
+        .map(move |batch| conform(&batch.map_err(Error::Running)?, &schema).map_err(Error::Result))
+        .boxed())
+}
+
 async fn drive(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,

@@ -13,6 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_engine::constant_result::is_constant;
 use lakegate_engine::distributable;
 use lakegate_engine::estimate::Estimate;
 use lakegate_engine::optimize::optimize;
@@ -27,7 +28,7 @@ use super::result::Batches;
 use super::route::{Fleet, Route, Tier, route};
 use super::service::QueryService;
 use super::statement::{Planned, Scope};
-use super::{Error, Settings, TierChoice};
+use super::{Error, Settings, TierChoice, local};
 use crate::durable::{Durable, DurableQuery};
 
 /// A plan that is ready to run on its tier.
@@ -62,7 +63,11 @@ impl QueryService {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let context = task_context(&physical.state);
-                Ok(self.threads.run(physical.plan, context, Arc::clone(schema), permit))
+                let schema = Arc::clone(schema);
+                if is_constant(physical.plan.as_ref()) {
+                    return local::run_here(physical.plan, context, schema);
+                }
+                Ok(self.threads.run(physical.plan, context, schema, permit))
             }
         }
     }

@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
-/// Messages that are handed over as they are asked for, before a task makes the others ahead.
-const MESSAGES_ASKED_FOR: usize = 2;
+/// Times that a message is made when it is asked for, before a task makes the others ahead: as often
+/// as a short result is asked for its schema, its one batch and its end.
+const MESSAGES_ASKED_FOR: usize = 3;
 /// Messages that wait for the client at most.
 const MESSAGES_AHEAD: usize = 4;
 
