@@ -63,6 +63,11 @@ pub const KEYS: &[KnownKey] = &[
         "Queries that scan up to this much run in the server although there are executors.",
     ),
     KnownKey::new(
+        "write.file_size",
+        "128MiB",
+        "Size at which a written file is full and the next one begun.",
+    ),
+    KnownKey::new(
         "durable.threads",
         "4",
         "Threads that look after queries on executors; at least four.",
@@ -152,6 +157,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Queries that run in the server.
     pub local: LocalConfig,
+    /// What statements write.
+    pub write: WriteConfig,
     /// Queries that run on executors.
     pub durable: DurableConfig,
     /// Admission of queries.
@@ -169,6 +176,12 @@ pub struct LocalConfig {
     metadata_cache: ByteSize,
     delta_cache: ByteSize,
     bytes_max: ByteSize,
+}
+
+/// Settings of what statements write.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WriteConfig {
+    file_size: ByteSize,
 }
 
 /// Settings of queries that run on executors.
@@ -267,6 +280,7 @@ impl Config {
             spill_limit: self.local.spill_limit,
             metadata_cache: self.local.metadata_cache,
             delta_cache: self.local.delta_cache,
+            file_bytes: self.write.file_size,
             local_bytes_max: self.local.bytes_max,
             running_max: self.queries.running.get(),
             waiting_max: self.queries.waiting,

@@ -64,6 +64,11 @@ impl DataFolder {
         self.path.join("cluster-token")
     }
 
+    /// The folder of tables whose project has no location.
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.path.join("tables")
+    }
+
     /// The folder for what queries spill.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.path.join("scratch")

@@ -116,6 +116,7 @@ async fn start(config: &Config) -> Result<Running, Error> {
         durable.clone(),
         stores,
         &folder.scratch(),
+        &folder.tables(),
     )
     .await?;
     let sessions = Arc::new(SessionStore::new(config.sessions()));

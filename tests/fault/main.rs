@@ -20,6 +20,7 @@ mod executors;
 mod networks;
 mod standstill;
 mod tpch_kills;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     tests.extend(cancelling::tests());
     tests.extend(executors::tests());
     tests.extend(tpch_kills::tests());
+    tests.extend(writes::tests());
     tests.extend(standstill::tests());
     tests.extend(networks::tests());
     tests.extend(disks::tests());

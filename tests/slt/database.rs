@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use lakegate_client::Client;
+use lakegate_client::{Client, Outcome};
 use lakegate_common::Chain;
 use lakegate_tests::render;
 use sqllogictest::{AsyncDB, ColumnType, DBOutput};
@@ -74,15 +74,17 @@ impl AsyncDB for Database {
     type ColumnType = Kind;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<Kind>, Failure> {
-        let stream = self.client.query(sql).await?;
+        let stream = match self.client.execute(sql).await? {
+            Outcome::Rows(stream) => stream,
+            Outcome::Affected(rows) => {
+                return Ok(DBOutput::StatementComplete(rows.unwrap_or_default()));
+            }
+        };
         if let Some(id) = stream.query_id() {
             self.query_ids.lock().expect("nobody panics with it").push(id.to_owned());
         }
         let schema = stream.schema();
         let batches = stream.collect_batches().await?;
-        if schema.fields().is_empty() {
-            return Ok(DBOutput::StatementComplete(0));
-        }
         let types = schema.fields().iter().map(|field| Kind(render::kind(field.data_type())));
         let rows = render::rows(&batches)
             .map_err(|error| Failure { message: format!("unreadable_result: {error}") })?;

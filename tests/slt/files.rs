@@ -8,7 +8,7 @@ use lakegate_tests::{binary, server, sql};
 use sqllogictest::{Record, Runner};
 
 use crate::database::{self, Database};
-use crate::setup::{self, Kind, Setup};
+use crate::setup::{Kind, Setup};
 
 /// Failures of one file after which the rest is not run.
 const FAILURES_MAX: usize = 25;
@@ -35,7 +35,7 @@ pub(crate) fn name(file: &Path) -> String {
 /// Runs a file to its end and panics with all its failures.
 pub(crate) fn run(setup: &mut Setup, file: &Path) {
     let script = fs::read_to_string(file).expect("the file can be read");
-    let script = setup::substitute(&script);
+    let script = setup.substitute(&script);
     let name = format!("{}.slt", name(file));
     let records = sqllogictest::parse_with_name(&script, name.as_str())
         .unwrap_or_else(|error| panic!("{error}"));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 
 use lakegate_tests::{Cluster, Server, binary, data};
+use tempfile::TempDir;
 
 /// Executors of the distributed set-up.
 const EXECUTORS: usize = 2;
@@ -30,6 +31,8 @@ impl fmt::Display for Kind {
 pub(crate) struct Setup {
     pub(crate) kind: Kind,
     cluster: Cluster,
+    /// What files may write to.
+    output: TempDir,
 }
 
 impl Setup {
@@ -42,15 +45,24 @@ impl Setup {
         let path = binary::workspace().join("tests/slt/setup.sql");
         let script = fs::read_to_string(path).expect("setup.sql can be read");
         let mut sql = cluster.server.connect();
-        for statement in statements(&substitute(&script)) {
+        let output = tempfile::tempdir().expect("a temporary folder can be made");
+        let setup = Self { kind, cluster, output };
+        for statement in statements(&setup.substitute(&script)) {
             sql.run(&statement);
         }
-        Self { kind, cluster }
+        setup
     }
 
     /// The server to ask.
     pub(crate) fn server(&mut self) -> &mut Server {
         &mut self.cluster.server
+    }
+
+    /// Puts the folders of data in the place of `$DATA`, `$DEMO` and `$OUTPUT`.
+    pub(crate) fn substitute(&self, script: &str) -> String {
+        let script = script.replace("$DATA", &data::small().to_string_lossy());
+        let script = script.replace("$DEMO", &data::demo().to_string_lossy());
+        script.replace("$OUTPUT", &self.output.path().to_string_lossy())
     }
 
     /// The statement with which a connection begins, so that it is run in this way.
@@ -60,12 +72,6 @@ impl Setup {
             Kind::TwoExecutors => Some("SET lakegate.execution.tier = 'durable'"),
         }
     }
-}
-
-/// Puts the folders of data in the place of `$DATA` and `$DEMO`.
-pub(crate) fn substitute(script: &str) -> String {
-    let script = script.replace("$DATA", &data::small().to_string_lossy());
-    script.replace("$DEMO", &data::demo().to_string_lossy())
 }
 
 fn statements(script: &str) -> Vec<String> {

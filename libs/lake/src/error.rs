@@ -185,6 +185,60 @@ pub enum Error {
         #[source]
         source: Box<KernelError>,
     },
+    /// An option that written files do not have, or whose value it does not take.
+    #[error("option {name:?} does not take {value:?}; expected {expected}")]
+    InvalidWriteOption {
+        /// The option as written.
+        name: String,
+        /// The value as written.
+        value: String,
+        /// What there is instead.
+        expected: &'static str,
+    },
+    /// A column that no Delta table has.
+    #[error("column {column:?} of type {data_type} cannot be stored in a Delta table")]
+    UnstorableColumn {
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+    },
+    /// Columns or properties that do not make a Delta table.
+    #[error("a Delta table like that cannot be made")]
+    InvalidTable {
+        /// What the log's rules say.
+        #[source]
+        source: Box<KernelError>,
+    },
+    /// Somebody changed the columns or the rules of a table while rows for it were written.
+    #[error("the table at {location:?} was changed in its columns while rows for it were written")]
+    TableChanged {
+        /// The table's location.
+        location: String,
+    },
+    /// Other writers were faster each time.
+    #[error("other writers came first {attempts} times at the table at {location:?}")]
+    CommitContention {
+        /// The table's location.
+        location: String,
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// A commit that the store did not take.
+    #[error("the commit to the table at {location:?} failed")]
+    CommitFailed {
+        /// The table's location.
+        location: String,
+        /// The store's own words.
+        #[source]
+        source: Box<KernelError>,
+    },
+    /// Files that executors wrote where the server does not find them.
+    #[error("{path:?} was written by an executor and is not there")]
+    FileMissing {
+        /// The file.
+        path: String,
+    },
     /// Reading the log was given up because nobody waits for it.
     #[error("reading the Delta log was cancelled")]
     Cancelled,
@@ -218,6 +272,14 @@ impl Coded for Error {
             }
             Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
             Error::UnreadableLog { .. } => ErrorCode::StorageError,
+            Error::InvalidWriteOption { .. } => ErrorCode::InvalidArgument,
+            Error::UnstorableColumn { .. } | Error::InvalidTable { .. } => {
+                ErrorCode::InvalidStatement
+            }
+            Error::TableChanged { .. } | Error::CommitContention { .. } => {
+                ErrorCode::CatalogConflict
+            }
+            Error::CommitFailed { .. } | Error::FileMissing { .. } => ErrorCode::StorageError,
             Error::Cancelled => ErrorCode::QueryCancelled,
         }
     }
@@ -243,6 +305,10 @@ impl Coded for Error {
             Error::NotDelta { .. } => "the location must be the folder that holds _delta_log",
             Error::VersionNotFound { .. } | Error::TimestampOutOfRange { .. } => {
                 "DESCRIBE HISTORY lists the versions that there are"
+            }
+            Error::UnstorableColumn { .. } => "CAST it to a type that there is, such as VARCHAR",
+            Error::FileMissing { .. } => {
+                "a folder of this machine must be at the same path on every executor's"
             }
             Error::UnreadableFiles { .. } => "check STORED AS and the OPTIONS of the table",
             _ => return None,

@@ -9,6 +9,7 @@ mod location;
 mod plain_text;
 mod provider;
 pub mod store;
+pub mod write;
 
 pub use error::{Error, code_of_store};
 pub use external_table::{Declaration, ExternalTable};

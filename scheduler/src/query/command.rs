@@ -55,9 +55,12 @@ impl QueryService {
                 .await
             }
             Command::Drop { kind, names, if_exists, cascade } => {
-                self.drop_all(session, *kind, names, *if_exists, *cascade).await
+                let dropped = self.drop_all(session, *kind, names, *if_exists, *cascade);
+                self.dropping(dropped).await
             }
             Command::Governance(governance) => self.govern(session, governance).await,
+            // It runs as a query does, with a place in the queue and an end of its own.
+            Command::Write(_) => Ok(()),
         }
     }
 

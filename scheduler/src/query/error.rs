@@ -68,6 +68,59 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// More or fewer values than columns.
+    #[error("{given} values are given for {wanted} columns")]
+    ColumnCount {
+        /// The columns that are written.
+        wanted: usize,
+        /// The columns of the query.
+        given: usize,
+    },
+    /// A column that the table does not have.
+    #[error("there is no column {column:?}")]
+    NoSuchColumn {
+        /// The column as written.
+        column: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A column that stands in a list twice.
+    #[error("column {column:?} is named twice")]
+    ColumnTwice {
+        /// The column.
+        column: String,
+    },
+    /// No value for a column that takes no NULL.
+    #[error("column {column:?} takes no NULL and gets no value")]
+    ColumnMissing {
+        /// The column.
+        column: String,
+    },
+    /// A value of a type that does not become the column's.
+    #[error("column {column:?} is of type {expected}, and {given} does not become that")]
+    ColumnDoesNotFit {
+        /// The column.
+        column: String,
+        /// Its type.
+        expected: String,
+        /// The type of the value.
+        given: String,
+    },
+    /// Partition columns only.
+    #[error("at least one column must not be a partition column")]
+    OnlyPartitionColumns,
+    /// A statement that writes too many files.
+    #[error("the statement writes more than {limit} files")]
+    TooManyFiles {
+        /// The bound.
+        limit: usize,
+    },
+    /// A table that was dropped while rows for it were written.
+    #[error("table {name} was dropped while rows for it were written")]
+    TableGone {
+        /// The table.
+        name: String,
+    },
     /// A word that is no privilege.
     #[error("{word} is no privilege")]
     UnknownPrivilege {
@@ -129,6 +182,14 @@ impl Coded for Error {
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
             Error::NoRows { .. } | Error::UnknownPrivilege { .. } => ErrorCode::InvalidStatement,
+            Error::NoSuchColumn { .. } => ErrorCode::ColumnNotFound,
+            Error::ColumnCount { .. }
+            | Error::ColumnTwice { .. }
+            | Error::ColumnDoesNotFit { .. }
+            | Error::OnlyPartitionColumns => ErrorCode::InvalidStatement,
+            Error::ColumnMissing { .. } => ErrorCode::DataError,
+            Error::TooManyFiles { .. } => ErrorCode::LimitExceeded,
+            Error::TableGone { .. } => ErrorCode::CatalogConflict,
             Error::Password(_) => ErrorCode::Internal,
             Error::NoExecutors => ErrorCode::NoExecutors,
             Error::StalePreparation => ErrorCode::InvalidStatement,
@@ -144,6 +205,10 @@ impl Coded for Error {
             Error::Statement(error) => error.hint(),
             Error::Catalog(error) => error.hint(),
             Error::Lake(error) => error.hint(),
+            Error::NoSuchColumn { known, .. } => Some(format!("columns are {}", known.join(", "))),
+            Error::TooManyFiles { .. } => {
+                Some("partition by a column with fewer values".to_string())
+            }
             Error::NotDistributable(error) => error.hint(),
             Error::Durable(error) => error.hint(),
             Error::Planning(_) | Error::Running(_) => {

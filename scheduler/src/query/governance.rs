@@ -111,10 +111,13 @@ impl QueryService {
             Governance::Drop { kind, names, if_exists, cascade } => {
                 let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
                 let contents = if *cascade { OnContents::Cascade } else { OnContents::Refuse };
-                for name in names {
-                    drop_one(&catalog, *kind, name, on_missing, contents).await?;
-                }
-                Ok(())
+                self.dropping(async {
+                    for name in names {
+                        drop_one(&catalog, *kind, name, on_missing, contents).await?;
+                    }
+                    Ok(())
+                })
+                .await
             }
             Governance::Privileges { verb, privileges, kind, name, grantees } => {
                 let name = object_name(session, *kind, name)?;

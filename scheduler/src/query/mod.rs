@@ -22,6 +22,7 @@ mod scope_states;
 mod service;
 mod settings;
 mod statement;
+mod write;
 
 pub use error::Error;
 pub use id::QueryId;

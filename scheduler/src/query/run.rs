@@ -32,11 +32,18 @@ use super::{Error, Settings, TierChoice, local};
 use crate::durable::{Durable, DurableQuery};
 
 /// A plan that is ready to run on its tier.
-struct Physical {
+pub(super) struct Physical {
     route: Route,
     state: Arc<SessionState>,
     logical: LogicalPlan,
     plan: Arc<dyn ExecutionPlan>,
+}
+
+impl Physical {
+    /// Where it will run.
+    pub(super) fn tier(&self) -> Tier {
+        self.route.tier
+    }
 }
 
 impl QueryService {
@@ -48,6 +55,16 @@ impl QueryService {
         guard: &QueryGuard,
     ) -> Result<Batches, Error> {
         let physical = self.physical(planned, schema, settings).await?;
+        self.run_physical(physical, schema, guard).await
+    }
+
+    /// Starts a plan on its tier.
+    pub(super) async fn run_physical(
+        &self,
+        physical: Physical,
+        schema: &SchemaRef,
+        guard: &QueryGuard,
+    ) -> Result<Batches, Error> {
         match &self.durable {
             Some(durable) if physical.route.tier == Tier::Durable => {
                 let query = self.start_durable(durable, physical, guard).await?;
@@ -122,7 +139,7 @@ impl QueryService {
     }
 
     /// Optimises, estimates and routes; plans again where the tier or the catalog asks for it.
-    async fn physical(
+    pub(super) async fn physical(
         &self,
         planned: &Arc<Planned>,
         schema: &SchemaRef,
@@ -168,7 +185,12 @@ impl QueryService {
             return Ok(Arc::clone(planned));
         }
         let scope = Scope { settings, ..planned.scope.clone() };
-        let planned = self.plan(planned.parsed.clone(), scope).await?;
+        let sink = planned.sink.clone();
+        let mut planned = self.plan(planned.parsed.clone(), scope).await?;
+        if let Some(sink) = sink {
+            planned.plan = sink.over(planned.plan)?;
+            planned.sink = Some(sink);
+        }
         if canonical(planned.plan.schema().as_arrow()) != *schema {
             return Err(Error::StalePreparation);
         }
@@ -190,8 +212,11 @@ impl QueryService {
         let seen = self.seen_by(*principal).await?;
         let versions = Arc::clone(&planned.versions);
         let resolver = Resolver { seen, versions, strings: StringLayout::Plain };
-        let (state, plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
+        let (state, mut plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         distributable::check_subqueries(&plan)?;
+        if let Some(sink) = &planned.sink {
+            plan = sink.over(plan)?;
+        }
         let logical = optimize(&state, plan).map_err(Error::Planning)?;
         let plan = state
             .query_planner()

@@ -15,18 +15,19 @@ use lakegate_common::ByteSize;
 use lakegate_engine::passthrough::passes_rows_through;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
 use lakegate_engine::schema;
-use lakegate_engine::statement::{self, Statement as Read};
+use lakegate_engine::statement::{self, Command, Statement as Read};
 use lakegate_lake::StringLayout;
-use lakegate_lake::delta::{DeltaTables, TakenVersions};
+use lakegate_lake::delta::{Commits, DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
 use super::local::LocalThreads;
 use super::names::{Resolver, absolute};
 use super::registry::QueryGuard;
-use super::result::{Deadline, watch};
+use super::result::{Batches, Deadline, watch};
 use super::scope_states::ScopeStates;
 use super::statement::{Planned, Scope, Work};
+use super::write::Background;
 use super::{Error, QueryId, QueryRegistry, RunningQuery, Statement, Tier, describe};
 use crate::durable::Durable;
 use crate::session::Session;
@@ -44,6 +45,8 @@ pub struct Config {
     pub metadata_cache: ByteSize,
     /// Memory for the states of Delta tables.
     pub delta_cache: ByteSize,
+    /// Size at which written files are full.
+    pub file_bytes: ByteSize,
     /// Scans up to this size run locally though there are executors.
     pub local_bytes_max: ByteSize,
     /// Queries that run at once.
@@ -66,6 +69,12 @@ pub struct QueryService {
     pub(super) admission: Admission,
     /// What is known of Delta tables.
     pub(super) delta: Arc<DeltaTables>,
+    /// What changes Delta tables.
+    pub(super) commits: Arc<Commits>,
+    /// Work that statements leave behind.
+    pub(super) background: Arc<Background>,
+    /// Where tables lie whose project does not say.
+    pub(super) tables_folder: String,
     registry: Arc<QueryRegistry>,
     states: ScopeStates,
     /// Any snapshot, for statements that name no dataset: they need not ask the database.
@@ -74,7 +83,8 @@ pub struct QueryService {
 }
 
 impl QueryService {
-    /// The query path over `catalog`, spilling below `scratch`.
+    /// The query path over `catalog`, spilling below `scratch`, with tables that belong to no
+    /// location below `tables`.
     ///
     /// # Errors
     /// The scratch folder or the threads cannot be had.
@@ -84,6 +94,7 @@ impl QueryService {
         durable: Option<Arc<Durable>>,
         stores: Arc<Stores>,
         scratch: &Path,
+        tables: &Path,
     ) -> Result<Arc<Self>, Error> {
         let limits = RuntimeLimits {
             memory: config.memory_limit,
@@ -97,9 +108,13 @@ impl QueryService {
         let registry = Arc::default();
         let draining = AtomicBool::new(false);
         let nameless = catalog.snapshot().await?;
+        let delta = Arc::new(DeltaTables::new(config.delta_cache.as_usize()));
         Ok(Arc::new(Self {
             nameless,
-            delta: Arc::new(DeltaTables::new(config.delta_cache.as_usize())),
+            commits: Arc::new(Commits::new(Arc::clone(&delta))),
+            background: Background::new(),
+            tables_folder: tables.to_string_lossy().into_owned(),
+            delta,
             config,
             catalog,
             durable,
@@ -179,8 +194,8 @@ impl QueryService {
             started = self.start(session, statement, &guard) => started,
         };
         match started {
-            Ok(batches) => {
-                let rows_affected = statement.is_update.then_some(0);
+            Ok((batches, written)) => {
+                let rows_affected = statement.is_update.then_some(written);
                 let batches = watch(batches, guard, deadline);
                 Ok(RunningQuery {
                     id,
@@ -201,7 +216,20 @@ impl QueryService {
         session: &Arc<Session>,
         statement: &Arc<Statement>,
         guard: &QueryGuard,
-    ) -> Result<super::result::Batches, Error> {
+    ) -> Result<(Batches, i64), Error> {
+        if let Work::Command(Command::Write(write)) = &statement.work {
+            let written = self.write(session, write, &statement.sql, guard).await?;
+            return Ok((stream::empty().boxed(), i64::try_from(written).unwrap_or(i64::MAX)));
+        }
+        self.start_rows(session, statement, guard).await.map(|batches| (batches, 0))
+    }
+
+    async fn start_rows(
+        &self,
+        session: &Arc<Session>,
+        statement: &Arc<Statement>,
+        guard: &QueryGuard,
+    ) -> Result<Batches, Error> {
         match &statement.work {
             Work::Query(planned) => {
                 self.run_query(planned, &statement.schema, session.settings(), guard).await
@@ -262,7 +290,7 @@ impl QueryService {
             let what = "a statement with parameters".to_string();
             return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
         }
-        Ok(Planned { parsed, state, plan, catalog_version, scope, versions })
+        Ok(Planned { parsed, state, plan, catalog_version, scope, versions, sink: None })
     }
 
     /// The catalog as a principal sees it now.
@@ -292,6 +320,7 @@ impl QueryService {
     pub async fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.registry.idle().await;
+        self.background.drain().await;
     }
 
     /// Stops every running statement.
@@ -304,6 +333,6 @@ impl QueryService {
     }
 }
 
-fn one(batch: RecordBatch) -> super::result::Batches {
+fn one(batch: RecordBatch) -> Batches {
     stream::iter([Ok(batch)]).boxed()
 }

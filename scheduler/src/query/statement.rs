@@ -12,7 +12,8 @@ use lakegate_catalog::PrincipalId;
 use lakegate_engine::statement::Command;
 use lakegate_lake::delta::TakenVersions;
 
-use super::Settings;
+use super::write::Sink;
+use super::{Error, Settings};
 use crate::session::Session;
 
 /// A statement ready to run, any number of times.
@@ -52,6 +53,16 @@ pub(super) struct Planned {
     pub(super) scope: Scope,
     /// The versions of Delta tables that it reads, on whatever tier.
     pub(super) versions: Arc<TakenVersions>,
+    /// What becomes of the rows, where they do not go to the client.
+    pub(super) sink: Option<Arc<Sink>>,
+}
+
+impl Planned {
+    /// The same with a writer on top.
+    pub(super) fn onto(self, sink: Sink) -> Result<Self, Error> {
+        let plan = sink.over(self.plan)?;
+        Ok(Self { plan, sink: Some(Arc::new(sink)), ..self })
+    }
 }
 
 /// What of a session decides how a statement is planned.

@@ -4,6 +4,7 @@
 //! the other reads. A plan node of our own is added here, before Ballista's codec is asked.
 
 mod delta_scan;
+mod file_write;
 mod plan_nodes;
 
 use std::sync::Arc;

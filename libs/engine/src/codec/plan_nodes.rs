@@ -8,8 +8,9 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use lakegate_lake::delta::DeltaScanExec;
+use lakegate_lake::write::FileWriteExec;
 
-use super::delta_scan;
+use super::{delta_scan, file_write};
 
 /// Tells our nodes by how their bytes begin; every other node is Ballista's.
 #[derive(Debug, Default)]
@@ -25,10 +26,13 @@ impl PhysicalExtensionCodec for PlanNodes {
         ctx: &TaskContext,
         proto_converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match buf.strip_prefix(delta_scan::MARK) {
-            Some(message) => delta_scan::decode(message, inputs),
-            None => self.ballista.try_decode(buf, inputs, ctx, proto_converter),
+        if let Some(message) = buf.strip_prefix(delta_scan::MARK) {
+            return delta_scan::decode(message, inputs);
         }
+        if let Some(message) = buf.strip_prefix(file_write::MARK) {
+            return file_write::decode(message, inputs);
+        }
+        self.ballista.try_decode(buf, inputs, ctx, proto_converter)
     }
 
     fn try_encode(
@@ -37,9 +41,12 @@ impl PhysicalExtensionCodec for PlanNodes {
         buf: &mut Vec<u8>,
         proto_converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        match node.downcast_ref::<DeltaScanExec>() {
-            Some(scan) => delta_scan::encode(scan, buf),
-            None => self.ballista.try_encode(node, buf, proto_converter),
+        if let Some(scan) = node.downcast_ref::<DeltaScanExec>() {
+            return delta_scan::encode(scan, buf);
         }
+        if let Some(write) = node.downcast_ref::<FileWriteExec>() {
+            return file_write::encode(write, buf);
+        }
+        self.ballista.try_encode(node, buf, proto_converter)
     }
 }

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::multisets::refuse_counted_set_operations;
 use super::names::{key_of, reference_of, text_of};
-use super::{Command, DropKind, Error, Statement, show};
+use super::{Command, DropKind, Error, Statement, Write, show, write};
 
 pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Statement, Error> {
     match statement {
@@ -27,7 +27,7 @@ pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Stateme
         ParsedStatement::Reset(ResetStatement::Variable(name)) => {
             Ok(Statement::Command(Command::Reset(Some(key_of(&name)))))
         }
-        ParsedStatement::CopyTo(_) => Err(not_yet("COPY")),
+        ParsedStatement::CopyTo(copy) => Ok(written(write::copy_to(copy)?)),
     }
 }
 
@@ -54,12 +54,10 @@ fn classify_sql(sql: Sql, fold: bool) -> Result<Statement, Error> {
             Reset::ConfigurationParameter(name) => Some(key_of(&name)),
         }))),
         Sql::Use(target) => use_schema(&target, fold),
-        Sql::Insert(_)
-        | Sql::Update(_)
-        | Sql::Delete(_)
-        | Sql::Merge(_)
-        | Sql::CreateTable(_)
-        | Sql::Copy { .. } => Err(not_yet(&first_words(&sql))),
+        Sql::Insert(insert) => Ok(written(write::insert(insert, fold)?)),
+        Sql::Update(_) | Sql::Delete(_) | Sql::Merge(_) | Sql::Copy { .. } => {
+            Err(not_yet(&first_words(&sql)))
+        }
         Sql::StartTransaction { .. } | Sql::Commit { .. } | Sql::Rollback { .. } => {
             Err(Error::Unsupported {
                 what: "a transaction".to_string(),
@@ -173,8 +171,12 @@ fn schema_reference(name: &SchemaName, fold: bool) -> Result<TableReference, Err
 fn not_yet(what: &str) -> Error {
     Error::Unsupported {
         what: what.to_string(),
-        instead: Some("datasets are read-only; register files with CREATE EXTERNAL TABLE"),
+        instead: Some("rows are added by CREATE TABLE AS, INSERT and COPY"),
     }
+}
+
+fn written(write: Write) -> Statement {
+    Statement::Command(Command::Write(Box::new(write)))
 }
 
 fn unsupported(what: &str) -> Error {

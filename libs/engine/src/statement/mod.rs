@@ -5,6 +5,7 @@ mod governance;
 mod multisets;
 mod names;
 mod show;
+mod write;
 
 use datafusion::common::TableReference;
 use datafusion::common::format::ExplainStatementOptions;
@@ -15,6 +16,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use lakegate_common::{Coded, ErrorCode};
 
 pub use governance::{Governance, ObjectKind, Verb};
+pub use write::{CreateTable, Write};
 
 /// Longest statement text that is read, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 4 << 20;
@@ -90,6 +92,8 @@ pub enum Command {
     Use(TableReference),
     /// Who may do what, and where data lies.
     Governance(Box<Governance>),
+    /// Rows that are written.
+    Write(Box<Write>),
 }
 
 impl Command {
@@ -211,6 +215,9 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     }
     if let Some(governance) = governance::read(sql, fold_identifiers)? {
         return Ok(Statement::Command(Command::Governance(Box::new(governance))));
+    }
+    if let Some(write) = write::read(sql, fold_identifiers)? {
+        return Ok(Statement::Command(Command::Write(Box::new(write))));
     }
     let mut statements = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})

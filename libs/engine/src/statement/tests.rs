@@ -53,16 +53,88 @@ fn settings_are_read_in_every_spelling() {
 }
 
 #[test]
-fn writes_and_transactions_are_refused_by_name() {
+fn changes_of_rows_and_transactions_are_refused_by_name() {
     for sql in [
-        "insert into t values (1)",
+        "insert overwrite t values (1)",
+        "insert into t values (1) returning a",
+        "update t set a = 1",
         "delete from t",
-        "create table t (a int)",
+        "create or replace table t (a int)",
+        "create table t (a int primary key)",
+        "create table t (a int default 1)",
+        "create table t (a int) using parquet",
         "begin",
-        "copy t to 'x.parquet'",
     ] {
         assert_eq!(code_of(sql), ErrorCode::Unsupported, "{sql}");
     }
+}
+
+fn create_table(sql: &str) -> CreateTable {
+    match read(sql) {
+        Statement::Command(Command::Write(write)) => match *write {
+            Write::CreateTable(create) => create,
+            other => panic!("{sql}: {other:?}"),
+        },
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn clauses_of_a_table_come_in_any_order() {
+    for sql in [
+        "CREATE TABLE IF NOT EXISTS s.T (a INT NOT NULL, B VARCHAR) USING delta PARTITIONED BY (b) \
+         LOCATION '/lake/t' COMMENT 'it''s' TBLPROPERTIES ('delta.appendOnly' = 'true', x.Y = 1)",
+        "create table if not exists S.t (a INT NOT NULL, b VARCHAR) comment 'it''s' with \
+         (delta.appendOnly = true, x.Y = '1') location '/lake/t' partitioned by (B);",
+    ] {
+        let create = create_table(sql);
+        assert_eq!(create.name, TableReference::partial("s", "t"));
+        assert_eq!(create.columns.len(), 2);
+        assert_eq!(create.partitioned_by, ["b"]);
+        assert_eq!(create.location.as_deref(), Some("/lake/t"));
+        assert_eq!(create.comment.as_deref(), Some("it's"));
+        assert_eq!(create.properties.get("delta.appendOnly").map(String::as_str), Some("true"));
+        assert_eq!(create.properties.get("x.Y").map(String::as_str), Some("1"));
+        assert!(create.if_not_exists && create.query.is_none());
+    }
+}
+
+#[test]
+fn a_table_is_made_of_columns_or_of_a_query() {
+    for sql in [
+        "-- first\nCREATE TABLE t AS SELECT 1 AS a",
+        "CREATE TABLE t PARTITIONED BY (a) AS WITH x AS (SELECT 1 AS a, 2 AS b) SELECT * FROM x",
+        "CREATE TABLE t AS VALUES (1)",
+    ] {
+        assert!(create_table(sql).query.is_some(), "{sql}");
+    }
+    for sql in ["CREATE TABLE t", "CREATE TABLE t (a INT) AS SELECT 1", "CREATE TABLE t (a INT) x"]
+    {
+        assert_eq!(code_of(sql), ErrorCode::SyntaxError, "{sql}");
+    }
+    assert!(matches!(read("SELECT 'CREATE TABLE t'"), Statement::Query(_)));
+}
+
+#[test]
+fn rows_are_inserted_and_copied() {
+    let written = |sql: &str| match read(sql) {
+        Statement::Command(Command::Write(write)) => *write,
+        other => panic!("{sql}: {other:?}"),
+    };
+    let Write::Insert { table, columns, .. } = written("INSERT INTO s.T (A, \"B\") VALUES (1, 2)")
+    else {
+        panic!("no insert")
+    };
+    assert_eq!(table, TableReference::partial("s", "t"));
+    assert_eq!(columns, ["a", "B"]);
+    let copy =
+        "COPY s.t TO 's3://b/o/' STORED AS CSV PARTITIONED BY (a) OPTIONS ('header' 'false')";
+    let Write::CopyTo { target, format, partitioned_by, options, .. } = written(copy) else {
+        panic!("no copy")
+    };
+    assert_eq!((target.as_str(), format.as_deref()), ("s3://b/o/", Some("CSV")));
+    assert_eq!(partitioned_by, ["a"]);
+    assert_eq!(options, [("header".to_string(), "false".to_string())]);
 }
 
 #[test]

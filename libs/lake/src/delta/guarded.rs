@@ -21,7 +21,7 @@ use url::Url;
 use super::TableRoot;
 use super::blocking::CallersRuntime;
 
-/// Reads a table's log and files, those in its folder alone, and writes nothing.
+/// Reads a table's log and files, those in its folder alone, and writes nothing but commits.
 pub(super) struct LogEngine {
     inner: DefaultEngine<CallersRuntime>,
     root: Arc<TableRoot>,
@@ -65,6 +65,11 @@ impl LogEngine {
             .with_task_executor(Arc::new(CallersRuntime::current()))
             .build();
         Self { inner, root: Arc::new(root.clone()), known: None }
+    }
+
+    /// The same for writing a checkpoint, whose name the reader itself makes up.
+    pub(super) fn unguarded(&self) -> &dyn Engine {
+        &self.inner
     }
 
     /// The same, listing only what came after the known commits.

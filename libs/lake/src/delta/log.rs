@@ -102,6 +102,11 @@ impl TableState {
         self.files.len()
     }
 
+    /// What tells the table from another one at its place.
+    pub(super) fn table_id(&self) -> &str {
+        self.snapshot.table_configuration().metadata().id()
+    }
+
     /// The table's properties, such as `delta.appendOnly`.
     pub fn properties(&self) -> &std::collections::HashMap<String, String> {
         self.snapshot.metadata_configuration()
@@ -287,8 +292,23 @@ impl DeltaLog {
         Ok(Arc::new(TableState { root: self.root.clone(), snapshot, schema, files }))
     }
 
+    /// Writes a checkpoint of the newest version.
+    ///
+    /// # Errors
+    /// [`Error::CommitFailed`]; the table is as good without.
+    pub(super) async fn write_checkpoint(&self) -> Result<(), Error> {
+        let url = self.root.to_string();
+        let written = self.try_read(move |engine, _| {
+            Snapshot::builder_for(url).build(engine)?.checkpoint(engine.unguarded(), None).map(drop)
+        });
+        written.await.map_err(|source| Error::CommitFailed {
+            location: self.root.to_string(),
+            source: Box::new(source),
+        })
+    }
+
     /// The store that holds the table.
-    pub(super) fn store(&self) -> &Arc<dyn ObjectStore> {
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
 

@@ -8,6 +8,7 @@ mod adapter;
 mod blocking;
 mod cache;
 mod changes;
+mod commit;
 mod conform;
 mod failure;
 mod files;
@@ -26,6 +27,7 @@ mod vectors;
 
 pub use adapter::FileColumns;
 pub use cache::DeltaTables;
+pub use commit::{Commits, NewTable, storable};
 pub use history::{Commit, history_rows, history_schema};
 pub use log::{AsOf, DeltaLog, TableState};
 pub use root::TableRoot;

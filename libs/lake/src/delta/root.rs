@@ -49,8 +49,13 @@ impl TableRoot {
     }
 
     /// The folder's place in its store.
-    pub(super) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The folder as this machine's file system knows it, where it is one of this machine.
+    pub fn local_path(&self) -> Option<std::path::PathBuf> {
+        (self.url.scheme() == "file").then(|| self.url.to_file_path().ok()).flatten()
     }
 
     /// The store that holds the folder, by the name under which a session registers it.

@@ -86,6 +86,40 @@ impl DeltaSchema {
         &self.partitions
     }
 
+    /// The columns as rows that are to be written must be: under their own names, NULL where the
+    /// table takes it.
+    pub fn taken_columns(&self) -> SchemaRef {
+        let fields = self.columns.fields().iter().zip(self.logged.fields());
+        let fields = fields.map(|(shown, logged)| {
+            Arc::new(Field::clone(shown).with_nullable(logged.is_nullable()))
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The same as files are to have them: under the names and numbers that files know them by.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedFeature`] for nested columns of a table with column mapping.
+    pub fn written_columns(&self, root: &TableRoot) -> Result<SchemaRef, Error> {
+        if self.mapping == ColumnMapping::None {
+            return Ok(self.taken_columns());
+        }
+        let taken = self.taken_columns();
+        let fields = taken.fields().iter().zip(self.logged.fields()).map(|(taken, logged)| {
+            if taken.data_type().is_nested() {
+                return Err(Error::UnsupportedFeature {
+                    location: root.to_string(),
+                    feature: "writing nested columns with column mapping".to_string(),
+                });
+            }
+            let number = logged.metadata().get(COLUMN_ID).cloned();
+            let metadata = number.map(|number| (FILE_FIELD_ID.to_string(), number));
+            let field = Field::clone(taken).with_name(physical_name(logged));
+            Ok(Arc::new(field.with_metadata(metadata.into_iter().collect())))
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)))
+    }
+
     /// How columns are found in files.
     pub fn mapping(&self) -> ColumnMapping {
         self.mapping

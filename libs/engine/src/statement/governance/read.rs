@@ -61,7 +61,7 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Governa
 }
 
 /// Whether `word` stands anywhere in `sql`, in any case.
-fn holds(sql: &str, word: &str) -> bool {
+pub(in crate::statement) fn holds(sql: &str, word: &str) -> bool {
     sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
@@ -86,9 +86,10 @@ fn kind_of(word: &str) -> Option<ObjectKind> {
     })
 }
 
-struct Reader<'a> {
-    parser: Parser<'a>,
-    fold: bool,
+/// Reads the tokens of a statement one after the other.
+pub(in crate::statement) struct Reader<'a> {
+    pub(in crate::statement) parser: Parser<'a>,
+    pub(in crate::statement) fold: bool,
 }
 
 impl Reader<'_> {
@@ -285,7 +286,7 @@ impl Reader<'_> {
     }
 
     /// A value as PostgreSQL writes it: a text, a number, a bare word.
-    fn value(&mut self) -> Result<String, Error> {
+    pub(in crate::statement) fn value(&mut self) -> Result<String, Error> {
         match self.parser.next_token().token {
             Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text) => Ok(text),
             Token::Number(number, _) => Ok(number),
@@ -294,26 +295,26 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self) -> Result<String, Error> {
+    pub(in crate::statement) fn text(&mut self) -> Result<String, Error> {
         match self.parser.next_token().token {
             Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text) => Ok(text),
             _ => Err(expected("a text in single quotes")),
         }
     }
 
-    fn name(&mut self) -> Result<String, Error> {
+    pub(in crate::statement) fn name(&mut self) -> Result<String, Error> {
         match self.parser.parse_identifier() {
             Ok(name) if !name.value.is_empty() => Ok(text_of(&name, self.fold)),
             _ => Err(expected("a name")),
         }
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), Error> {
+    pub(in crate::statement) fn word(&mut self, word: &'static str) -> Result<(), Error> {
         if self.take(word) { Ok(()) } else { Err(expected(word)) }
     }
 
     /// Takes the next token where it is this word.
-    fn take(&mut self, word: &str) -> bool {
+    pub(in crate::statement) fn take(&mut self, word: &str) -> bool {
         let is_next = matches!(
             &self.parser.peek_token().token,
             Token::Word(next) if next.quote_style.is_none() && next.value.eq_ignore_ascii_case(word)
@@ -324,11 +325,15 @@ impl Reader<'_> {
         is_next
     }
 
-    fn token(&mut self, token: &Token, name: &'static str) -> Result<(), Error> {
+    pub(in crate::statement) fn token(
+        &mut self,
+        token: &Token,
+        name: &'static str,
+    ) -> Result<(), Error> {
         if self.parser.consume_token(token) { Ok(()) } else { Err(expected(name)) }
     }
 
-    fn end(&mut self) -> Result<(), Error> {
+    pub(in crate::statement) fn end(&mut self) -> Result<(), Error> {
         // One at the end may stand or not.
         let _ = self.parser.consume_token(&Token::SemiColon);
         self.token(&Token::EOF, "the end of the statement")
@@ -340,6 +345,6 @@ fn secrets(options: BTreeMap<String, String>) -> BTreeMap<String, Secret> {
 }
 
 /// Names what should stand there; what stands there may be a secret.
-fn expected(expected: &'static str) -> Error {
+pub(in crate::statement) fn expected(expected: &'static str) -> Error {
     Error::Expected { expected }
 }

@@ -3,6 +3,7 @@
 mod changes;
 mod checkpoints;
 mod columns;
+mod commits;
 mod pruning;
 mod rows;
 pub(super) mod support;

@@ -1,0 +1,178 @@
+//! `CREATE TABLE`, read here because its clauses may come in any order.
+
+use std::collections::BTreeMap;
+
+use datafusion::sql::parser::Statement as ParsedStatement;
+use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement as Sql};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::super::governance::{Reader, expected, holds};
+use super::super::multisets::refuse_counted_set_operations;
+use super::super::names::reference_of;
+use super::super::{Error, NESTING_MAX};
+use super::{CreateTable, Write};
+
+/// Properties of one table at most.
+const PROPERTIES_MAX: usize = 64;
+
+/// Reads `sql` where it begins with `CREATE TABLE`; `None` where it does not.
+///
+/// # Errors
+/// It begins so and does not go on like that.
+pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Write>, Error> {
+    if !(holds(sql, "CREATE") && holds(sql, "TABLE")) {
+        return Ok(None);
+    }
+    // A text that has no tokens is for the general parser to refuse.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(None) };
+    let parser =
+        Parser::new(&GenericDialect {}).with_tokens(tokens).with_recursion_limit(NESTING_MAX);
+    let mut reader = Reader { parser, fold };
+    if !reader.take("CREATE") {
+        return Ok(None);
+    }
+    if reader.parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE, Keyword::TABLE]) {
+        return Err(Error::Unsupported {
+            what: "CREATE OR REPLACE TABLE".to_string(),
+            instead: Some("DROP TABLE it first"),
+        });
+    }
+    if !reader.take("TABLE") {
+        return Ok(None);
+    }
+    create_table(&mut reader).map(|create| Some(Write::CreateTable(create)))
+}
+
+fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
+    let if_not_exists = reader.parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+    let name = reader.parser.parse_object_name(false).map_err(Error::Syntax)?;
+    let mut create = CreateTable {
+        name: reference_of(&name, reader.fold)?,
+        columns: Vec::new(),
+        query: None,
+        partitioned_by: Vec::new(),
+        location: None,
+        comment: None,
+        properties: BTreeMap::new(),
+        if_not_exists,
+    };
+    if reader.parser.peek_token().token == Token::LParen {
+        create.columns = columns(&mut reader.parser)?;
+    }
+    loop {
+        if reader.take("USING") || reader.take("STORED") {
+            reader.take("AS");
+            let format = reader.name()?;
+            if !format.eq_ignore_ascii_case("delta") {
+                return Err(Error::Unsupported {
+                    what: format!("CREATE TABLE of {} files", format.to_uppercase()),
+                    instead: Some("tables are Delta tables; COPY writes files of other formats"),
+                });
+            }
+        } else if reader.take("PARTITIONED") {
+            reader.word("BY")?;
+            create.partitioned_by = column_names(reader)?;
+        } else if reader.take("LOCATION") {
+            create.location = Some(reader.text()?);
+        } else if reader.take("COMMENT") {
+            create.comment = Some(reader.text()?);
+        } else if reader.take("TBLPROPERTIES") || is_with_options(reader) {
+            create.properties = properties(reader)?;
+        } else {
+            break;
+        }
+    }
+    if reader.take("AS") || is_query(reader) {
+        if !create.columns.is_empty() {
+            return Err(expected("columns or AS with a query, not both"));
+        }
+        let query = Sql::Query(reader.parser.parse_query().map_err(Error::Syntax)?);
+        refuse_counted_set_operations(&query)?;
+        create.query = Some(Box::new(ParsedStatement::Statement(Box::new(query))));
+    } else if create.columns.is_empty() {
+        return Err(expected("columns in brackets, or AS with a query"));
+    }
+    reader.end()?;
+    Ok(create)
+}
+
+/// Columns with name, type and whether they take NULL.
+fn columns(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, Error> {
+    let (columns, constraints) = parser.parse_columns().map_err(Error::Syntax)?;
+    if let Some(constraint) = constraints.first() {
+        return Err(no_rule(&constraint.to_string()));
+    }
+    for option in columns.iter().flat_map(|column| &column.options) {
+        if !matches!(option.option, ColumnOption::Null | ColumnOption::NotNull) {
+            return Err(no_rule(&option.to_string()));
+        }
+    }
+    Ok(columns)
+}
+
+fn no_rule(rule: &str) -> Error {
+    Error::Unsupported {
+        what: format!("{rule} in CREATE TABLE"),
+        instead: Some("columns have a name, a type, and NOT NULL or not"),
+    }
+}
+
+fn column_names(reader: &mut Reader<'_>) -> Result<Vec<String>, Error> {
+    reader.token(&Token::LParen, "( and the columns")?;
+    let mut names = vec![reader.name()?];
+    while reader.parser.consume_token(&Token::Comma) {
+        names.push(reader.name()?);
+    }
+    reader.token(&Token::RParen, ") after the columns")?;
+    Ok(names)
+}
+
+/// `WITH` begins options or a query; a bracket tells.
+fn is_with_options(reader: &mut Reader<'_>) -> bool {
+    reader.parser.peek_nth_token(1).token == Token::LParen && reader.take("WITH")
+}
+
+fn is_query(reader: &Reader<'_>) -> bool {
+    matches!(
+        &reader.parser.peek_token().token,
+        Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES)
+    )
+}
+
+fn properties(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>, Error> {
+    let mut properties = BTreeMap::new();
+    reader.token(&Token::LParen, "( and the properties")?;
+    loop {
+        let key = property_name(reader)?;
+        reader.token(&Token::Eq, "= after a property's name")?;
+        if properties.insert(key, reader.value()?).is_some() {
+            return Err(expected("each property once"));
+        }
+        if properties.len() > PROPERTIES_MAX {
+            return Err(expected("fewer properties"));
+        }
+        if !reader.parser.consume_token(&Token::Comma) {
+            reader.token(&Token::RParen, ") after the last property")?;
+            return Ok(properties);
+        }
+    }
+}
+
+/// A name of parts with dots, or a text; its case counts.
+fn property_name(reader: &mut Reader<'_>) -> Result<String, Error> {
+    if matches!(reader.parser.peek_token().token, Token::SingleQuotedString(_)) {
+        return reader.text();
+    }
+    let part = |reader: &mut Reader<'_>| {
+        let part: Result<_, ParserError> = reader.parser.parse_identifier();
+        part.map(|part| part.value).map_err(Error::Syntax)
+    };
+    let mut name = part(reader)?;
+    while reader.parser.consume_token(&Token::Period) {
+        name = format!("{name}.{}", part(reader)?);
+    }
+    Ok(name)
+}

@@ -1,0 +1,207 @@
+//! Adding files to a table.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::transaction::{CommitResult, Transaction, UpdateTableOperation};
+use delta_kernel::{Engine, KernelError, KernelResult, SnapshotRef};
+
+use super::adds::adds;
+use super::{Commits, ENGINE};
+use crate::Error;
+use crate::delta::failure::failure;
+use crate::delta::{AsOf, DeltaLog, TableState};
+use crate::write::WrittenFile;
+
+/// How often a commit is tried while other writers come first.
+const ATTEMPTS_MAX: usize = 15;
+/// Longest pause before the first new attempt; each further one may wait as long again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Commits after which a table gets a checkpoint that does not say itself.
+const CHECKPOINT_INTERVAL: u64 = 100;
+
+/// Where a change stands before an attempt.
+enum Found {
+    Committed(u64),
+    Open(Arc<TableState>),
+}
+
+/// What became of one attempt.
+enum Attempt {
+    Committed {
+        version: u64,
+        since_checkpoint: u64,
+    },
+    /// Another writer has that version.
+    Conflict,
+    /// The store did not take it, or did and did not say so.
+    Unclear(KernelError),
+}
+
+impl Commits {
+    /// Makes `files`, which were written for the table as `base` has it, part of the table; the
+    /// version that has them first. Without files nothing is done.
+    ///
+    /// # Errors
+    /// [`Error::TableChanged`] where the table's columns are others by now,
+    /// [`Error::UnsupportedFeature`] where the table's protocol requires of writers what is not
+    /// done here, [`Error::CommitContention`] after too many attempts, [`Error::CommitFailed`]
+    /// where the store failed and does not tell whether it has the commit; after any other error
+    /// none of the files is part of the table.
+    pub async fn append(
+        &self,
+        log: &DeltaLog,
+        base: &Arc<TableState>,
+        files: Vec<WrittenFile>,
+    ) -> Result<u64, Error> {
+        if files.is_empty() {
+            return Ok(base.version());
+        }
+        let files = Arc::new(files);
+        let turn = self.turn(log.root());
+        let _turn = turn.lock().await;
+        let number = self.number();
+        let mut unclear = None;
+        for attempt in 0..ATTEMPTS_MAX {
+            let found = self.look(log, number, attempt).await;
+            let newest = match (found, unclear.take()) {
+                (Ok(Found::Committed(version)), _) => return Ok(version),
+                (_, Some(error)) => {
+                    let location = log.root().to_string();
+                    return Err(Error::CommitFailed { location, source: Box::new(error) });
+                }
+                (Ok(Found::Open(newest)), None) => newest,
+                (Err(error), None) => return Err(error),
+            };
+            if !same_table(base, &newest) {
+                return Err(Error::TableChanged { location: log.root().to_string() });
+            }
+            match self.attempt(log, &newest, &files, number).await? {
+                Attempt::Committed { version, since_checkpoint } => {
+                    checkpoint_when_due(log, &newest, since_checkpoint).await;
+                    return Ok(version);
+                }
+                Attempt::Conflict => pause(attempt).await,
+                // Looked for in the log once more before it is an error.
+                Attempt::Unclear(error) => unclear = Some(error),
+            }
+        }
+        Err(Error::CommitContention { location: log.root().to_string(), attempts: ATTEMPTS_MAX })
+    }
+
+    /// Refuses a table to which nothing can be added here.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedFeature`] where the table's protocol requires of writers what is not
+    /// done here.
+    pub async fn check_writable(&self, log: &DeltaLog, state: &TableState) -> Result<(), Error> {
+        let snapshot = SnapshotRef::clone(&state.snapshot);
+        log.read(move |engine, _| begin(engine, snapshot, None).map(drop)).await
+    }
+
+    /// Whether an earlier attempt is in the log after all; if not, what to add to.
+    async fn look(&self, log: &DeltaLog, number: i64, attempt: usize) -> Result<Found, Error> {
+        let newest = self.known.state(log, AsOf::Latest).await?;
+        if attempt > 0 && self.is_committed(log, &newest, number).await? {
+            return Ok(Found::Committed(newest.version()));
+        }
+        Ok(Found::Open(newest))
+    }
+
+    /// Whether the log has the change with this number.
+    async fn is_committed(
+        &self,
+        log: &DeltaLog,
+        newest: &Arc<TableState>,
+        number: i64,
+    ) -> Result<bool, Error> {
+        let snapshot = Arc::clone(&newest.snapshot);
+        let application = self.application.clone();
+        let found = log.read(move |engine, _| snapshot.get_app_id_version(&application, engine));
+        Ok(found.await?.is_some_and(|found| found >= number))
+    }
+
+    async fn attempt(
+        &self,
+        log: &DeltaLog,
+        newest: &Arc<TableState>,
+        files: &Arc<Vec<WrittenFile>>,
+        number: i64,
+    ) -> Result<Attempt, Error> {
+        let state = Arc::clone(newest);
+        let (files, application) = (Arc::clone(files), self.application.clone());
+        let tried = log
+            .try_read(move |engine, _| try_append(engine, &state, &files, application, number))
+            .await;
+        tried.map_err(|error| failure(log.root().url().as_str(), error))
+    }
+}
+
+fn begin(
+    engine: &dyn Engine,
+    snapshot: SnapshotRef,
+    change: Option<(String, i64)>,
+) -> KernelResult<Transaction> {
+    let mut builder = snapshot
+        .update_table(UpdateTableOperation::Write, ENGINE, true)
+        .with_operation_parameters([("mode", Some("Append"))]);
+    if let Some((application, number)) = change {
+        builder = builder.with_transaction_id(application, number);
+    }
+    builder.build(engine, Box::new(FileSystemCommitter::new()))
+}
+
+fn try_append(
+    engine: &dyn Engine,
+    state: &TableState,
+    files: &[WrittenFile],
+    application: String,
+    number: i64,
+) -> KernelResult<Attempt> {
+    let snapshot = SnapshotRef::clone(&state.snapshot);
+    let mut transaction = begin(engine, snapshot, Some((application, number)))?;
+    let partitions = state.schema.partitions().iter();
+    let names: Vec<_> =
+        partitions.map(|column| state.schema.logged_name(*column).to_string()).collect();
+    let statistics = transaction.stats_schema()?;
+    transaction.add_files(adds(&state.root, &names, &statistics, files, now_ms())?);
+    Ok(match transaction.commit(engine) {
+        Ok(CommitResult::Committed(committed)) => Attempt::Committed {
+            version: committed.commit_version(),
+            since_checkpoint: committed.post_commit_stats().commits_since_checkpoint,
+        },
+        Ok(CommitResult::Conflicted(_)) => Attempt::Conflict,
+        Ok(CommitResult::Retryable(failed)) => Attempt::Unclear(failed.error),
+        Err(error) => Attempt::Unclear(error),
+    })
+}
+
+/// Whether files that were written for one state fit the other.
+fn same_table(base: &TableState, newest: &TableState) -> bool {
+    base.schema == newest.schema && base.table_id() == newest.table_id()
+}
+
+/// A checkpoint spares readers the commits before it. The rows are safe without it.
+async fn checkpoint_when_due(log: &DeltaLog, state: &TableState, since_checkpoint: u64) {
+    let interval = state.snapshot.table_properties().checkpoint_interval;
+    if since_checkpoint < interval.map_or(CHECKPOINT_INTERVAL, std::num::NonZero::get) {
+        return;
+    }
+    if let Err(error) = log.write_checkpoint().await {
+        tracing::warn!(table = %log.root(), %error, "a checkpoint was not written");
+    }
+}
+
+/// Waits for a random time, so that writers in each other's way come apart.
+async fn pause(attempt: usize) {
+    let longest =
+        PAUSE.saturating_mul(u32::try_from(attempt).unwrap_or(u32::MAX).saturating_add(1));
+    let share = f64::from(uuid::Uuid::new_v4().as_u128() as u32) / f64::from(u32::MAX);
+    tokio::time::sleep(longest.mul_f64(share)).await;
+}
+
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,91 @@
+//! Making a table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::engine::arrow_conversion::TryIntoKernel;
+use delta_kernel::schema::StructType;
+use delta_kernel::transaction::CommitResult;
+use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::transaction::data_layout::DataLayout;
+use delta_kernel::{Engine, KernelError, KernelResult};
+
+use super::adds::adds;
+use super::append::now_ms;
+use super::{Commits, ENGINE};
+use crate::Error;
+use crate::delta::{DeltaLog, TableRoot};
+use crate::write::WrittenFile;
+
+/// A table to be made.
+#[derive(Debug, Clone)]
+pub struct NewTable {
+    /// Its columns, of types that tables have ([`super::storable()`]).
+    pub columns: SchemaRef,
+    /// Positions among the columns of those that partition it, outermost first.
+    pub partitions: Vec<usize>,
+    /// Its properties, such as `delta.appendOnly`.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Commits {
+    /// Makes the table with `files` as its first rows, in a folder that holds none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTable`] for columns or properties that the protocol does not allow,
+    /// [`Error::CommitFailed`] where the store failed or there is a table already.
+    pub async fn create(
+        &self,
+        log: &DeltaLog,
+        table: NewTable,
+        files: Vec<WrittenFile>,
+    ) -> Result<(), Error> {
+        let root = log.root().clone();
+        if let Some(folder) = root.local_path() {
+            // The log's rules ask for a folder that is there.
+            let made = tokio::fs::create_dir_all(folder).await;
+            made.map_err(|error| self.commit_failed(log, error.into()))?;
+        }
+        let made = log.try_read(move |engine, _| try_create(engine, &root, &table, &files)).await;
+        match made {
+            Ok(CommitResult::Committed(_)) => Ok(()),
+            Ok(CommitResult::Conflicted(_)) => {
+                let source = KernelError::FileAlreadyExists(log.root().to_string());
+                Err(self.commit_failed(log, source))
+            }
+            Ok(CommitResult::Retryable(failed)) => Err(self.commit_failed(log, failed.error)),
+            Err(error @ (KernelError::ObjectStore(_) | KernelError::IOError(_))) => {
+                Err(self.commit_failed(log, error))
+            }
+            Err(error) => Err(Error::InvalidTable { source: Box::new(error) }),
+        }
+    }
+
+    fn commit_failed(&self, log: &DeltaLog, source: KernelError) -> Error {
+        Error::CommitFailed { location: log.root().to_string(), source: Box::new(source) }
+    }
+}
+
+fn try_create(
+    engine: &dyn Engine,
+    root: &TableRoot,
+    table: &NewTable,
+    files: &[WrittenFile],
+) -> KernelResult<CommitResult<delta_kernel::transaction::CreateTable>> {
+    let columns: StructType = table.columns.as_ref().try_into_kernel()?;
+    let names: Vec<String> =
+        table.partitions.iter().map(|column| table.columns.field(*column).name().clone()).collect();
+    let mut builder = create_table(root.url(), Arc::new(columns), ENGINE, true)
+        .with_table_properties(table.properties.clone());
+    if !names.is_empty() {
+        builder = builder.with_data_layout(DataLayout::partitioned(names.clone()));
+    }
+    let mut transaction = builder.build(engine, Box::new(FileSystemCommitter::new()))?;
+    if !files.is_empty() {
+        let statistics = transaction.stats_schema()?;
+        transaction.add_files(adds(root, &names, &statistics, files, now_ms())?);
+    }
+    transaction.commit(engine)
+}

@@ -1,0 +1,22 @@
+//! Writing rows to files: by a plan node that runs wherever plans run, one writer a partition.
+//!
+//! [`FileWrite`] says what is written where, [`FileWriteExec`] does it and returns a row for each
+//! file, [`WrittenFile`] is such a row. Nobody sees the files until whoever asked for them has put
+//! them down somewhere: a table's log ([`crate::delta`]) or, for plain files, the folder itself.
+
+mod encoder;
+mod exec;
+mod partitions;
+mod rolling;
+mod sink;
+mod spec;
+mod statistics;
+mod unfinished;
+mod writer;
+mod written;
+
+pub use exec::FileWriteExec;
+pub use sink::FileSink;
+pub use spec::{FileFormat, FileLayout, FileWrite};
+pub use unfinished::remove_files;
+pub use written::{WrittenFile, written_schema};

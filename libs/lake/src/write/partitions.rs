@@ -1,0 +1,183 @@
+//! Parts rows by the values of their partition columns.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::{Result, exec_err};
+
+use super::FileWrite;
+
+/// How times stand in partition values: with a zone as an instant, without one as on a clock.
+const TIMESTAMP_UTC: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.6f";
+/// What a folder is named whose value is null, as Hive names it.
+const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Rows of one partition value.
+pub(super) struct Part {
+    /// What tells the value from others.
+    pub(super) key: OwnedRow,
+    /// The values as a log writes them.
+    pub(super) values: Vec<Option<String>>,
+    /// The rows, without the partition columns.
+    pub(super) rows: RecordBatch,
+}
+
+/// Parts batches of the same columns.
+pub(super) struct Parting {
+    converter: RowConverter,
+    partitions: Vec<usize>,
+    file_columns: Vec<usize>,
+}
+
+impl Parting {
+    pub(super) fn new(write: &FileWrite) -> Result<Self> {
+        let fields = write.partitions.iter().map(|column| write.columns.field(*column));
+        let fields = fields.map(|field| SortField::new(field.data_type().clone()));
+        Ok(Self {
+            converter: RowConverter::new(fields.collect())?,
+            partitions: write.partitions.clone(),
+            file_columns: write.file_columns(),
+        })
+    }
+
+    /// The parts of `rows`, each with at least one row, in the order in which they first come.
+    pub(super) fn part(&mut self, rows: &RecordBatch) -> Result<Vec<Part>> {
+        let columns: Vec<ArrayRef> =
+            self.partitions.iter().map(|column| rows.column(*column).clone()).collect();
+        let keys = self.converter.convert_columns(&columns)?;
+        let mut order: Vec<OwnedRow> = Vec::new();
+        let mut found: HashMap<OwnedRow, Vec<u32>> = HashMap::new();
+        for (number, key) in (0_u32..).zip(&keys) {
+            let key = key.owned();
+            match found.get_mut(&key) {
+                Some(rows) => rows.push(number),
+                None => {
+                    order.push(key.clone());
+                    found.insert(key, vec![number]);
+                }
+            }
+        }
+        let in_files = rows.project(&self.file_columns)?;
+        order
+            .into_iter()
+            .map(|key| {
+                let numbers = found.remove(&key).unwrap_or_default();
+                let first = numbers.first().map_or(0, |number| *number as usize);
+                let values = columns.iter().map(|column| value_of(column, first));
+                let values = values.collect::<Result<_>>()?;
+                let rows = if numbers.len() == rows.num_rows() {
+                    in_files.clone()
+                } else {
+                    take_record_batch(&in_files, &UInt32Array::from(numbers))?
+                };
+                Ok(Part { key, values, rows })
+            })
+            .collect()
+    }
+}
+
+/// The value in a row as the Delta protocol writes it ("Partition Value Serialization"): an empty
+/// text is null there.
+fn value_of(column: &ArrayRef, row: usize) -> Result<Option<String>> {
+    if column.is_null(row) {
+        return Ok(None);
+    }
+    if column.data_type().is_nested() || matches!(column.data_type(), DataType::Binary) {
+        return exec_err!("a column of type {} parts no files", column.data_type());
+    }
+    let format = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => TIMESTAMP_UTC,
+        _ => TIMESTAMP,
+    };
+    let options = FormatOptions::new()
+        .with_timestamp_format(Some(format))
+        .with_timestamp_tz_format(Some(format));
+    let text = ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).to_string();
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// The folder of a partition value, `column=value`; what a path cannot hold is percent-encoded.
+pub(super) fn hive_folder(column: &str, value: Option<&str>) -> String {
+    format!("{}={}", encoded(column), value.map_or_else(|| HIVE_NULL.to_string(), encoded))
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '/' | '\\' | ':' | '=' | '%' | '?' | '#' | '*' | '"' | '<' | '>' | '|' => {
+                encoded.push_str(&format!("%{:02X}", u32::from(character)));
+            }
+            other if other.is_control() => {
+                encoded.push_str(&format!("%{:02X}", u32::from(other)));
+            }
+            other => encoded.push(other),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Date32Array, Int64Array, StringArray, TimestampMicrosecondArray};
+
+    use super::*;
+    use crate::delta::TableRoot;
+    use crate::write::{FileFormat, FileLayout};
+
+    fn write(rows: &RecordBatch, partitions: &[usize]) -> FileWrite {
+        FileWrite {
+            root: TableRoot::parse("/lake/t/").unwrap(),
+            stem: "s".to_string(),
+            layout: FileLayout::Own,
+            columns: rows.schema(),
+            partitions: partitions.to_vec(),
+            format: FileFormat::PARQUET,
+            file_bytes: 1,
+        }
+    }
+
+    #[test]
+    fn rows_are_parted_by_value_and_keep_their_order() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("p", Arc::new(StringArray::from(vec![Some("b"), Some("a"), None, Some("b")]))),
+            ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
+        ];
+        let rows = RecordBatch::try_from_iter_with_nullable(
+            columns.into_iter().map(|(name, column)| (name, column, true)),
+        )
+        .unwrap();
+        let parts = Parting::new(&write(&rows, &[0])).unwrap().part(&rows).unwrap();
+        let found: Vec<_> = parts
+            .iter()
+            .map(|part| (part.values[0].as_deref(), part.rows.num_rows(), part.rows.num_columns()))
+            .collect();
+        assert_eq!(found, [(Some("b"), 2, 1), (Some("a"), 1, 1), (None, 1, 1)]);
+    }
+
+    #[test]
+    fn values_are_written_as_the_protocol_says() {
+        let text = |column: ArrayRef| value_of(&column, 0).unwrap();
+        let time = TimestampMicrosecondArray::from(vec![1_000_001]);
+        assert_eq!(text(Arc::new(Date32Array::from(vec![365]))).as_deref(), Some("1971-01-01"));
+        assert_eq!(text(Arc::new(time.clone())).as_deref(), Some("1970-01-01 00:00:01.000001"));
+        assert_eq!(
+            text(Arc::new(time.with_timezone("UTC"))).as_deref(),
+            Some("1970-01-01T00:00:01.000001Z")
+        );
+        assert_eq!(text(Arc::new(StringArray::from(vec![""]))), None);
+    }
+
+    #[test]
+    fn a_value_never_leaves_its_folder() {
+        assert_eq!(hive_folder("p", Some("a/../b=c")), "p=a%2F..%2Fb%3Dc");
+        assert_eq!(hive_folder("p", None), "p=__HIVE_DEFAULT_PARTITION__");
+    }
+}

@@ -1,0 +1,175 @@
+//! `CREATE TABLE`, with or without rows.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::ResolvedTableReference;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::sql::parser::Statement as ParsedStatement;
+use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
+use datafusion::sql::sqlparser::ast::{ColumnDef, Ident, Statement as Sql};
+use lakegate_catalog::{
+    DatasetKind, FileFormat as EntryFormat, NewDataset, ObjectName, OnExisting, Privilege,
+    Table as Entry, VisibleSnapshot,
+};
+use lakegate_engine::schema;
+use lakegate_engine::statement::CreateTable;
+use lakegate_lake::Location;
+use lakegate_lake::delta::{DeltaLog, NewTable, TableRoot, storable};
+use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
+
+use super::files::Written;
+use super::insert::stem;
+use super::sink::{Sink, partitions};
+use crate::query::Error;
+use crate::query::command::unsupported;
+use crate::query::names::absolute;
+use crate::query::registry::QueryGuard;
+use crate::query::service::QueryService;
+use crate::query::statement::{Planned, Scope};
+use crate::session::Session;
+
+/// Where a new table lies.
+struct Place {
+    root: TableRoot,
+    is_managed: bool,
+}
+
+impl QueryService {
+    pub(super) async fn create_table(
+        &self,
+        session: &Arc<Session>,
+        create: &CreateTable,
+        sql: &str,
+        guard: &QueryGuard,
+    ) -> Result<u64, Error> {
+        let scope = Scope::of(session);
+        let state = self.state(&scope);
+        let name = absolute(&state, create.name.clone());
+        let seen = self.seen_by(scope.principal).await?;
+        let in_schema = ObjectName::schema(&*name.catalog, &*name.schema);
+        seen.check(Privilege::Create, &in_schema)?;
+        if seen.dataset(&name.catalog, &name.schema, &name.table).is_some() {
+            return match create.if_not_exists {
+                true => Ok(0),
+                false => Err(already_exists(&name)),
+            };
+        }
+        let place = self.place(&seen, &name, create.location.as_deref())?;
+        let planned = match &create.query {
+            Some(query) => Some(self.plan(ParsedStatement::clone(query), scope.clone()).await?),
+            None => None,
+        };
+        let columns = match &planned {
+            Some(planned) => Schema::clone(planned.plan.schema().as_arrow()),
+            None => declared_columns(&state, &create.columns).await?,
+        };
+        let columns = Arc::new(storable(&columns)?);
+        let partitions = partitions(&columns, &create.partitioned_by)?;
+        let written = match planned {
+            Some(planned) => {
+                let sink = (&columns, partitions.as_slice());
+                Some(self.first_rows(planned, &place.root, sink, &scope, guard).await?)
+            }
+            None => None,
+        };
+        let entry = entry(&place, &columns, &partitions, sql);
+        let kind = DatasetKind::Table(entry);
+        let mut dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
+        dataset.comment = create.comment.clone();
+        let table = NewTable { columns, partitions, properties: create.properties.clone() };
+        let log = DeltaLog::in_session(&state, place.root)?;
+        let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
+        let cleaning = self.removal(&log);
+        self.background
+            .settle(async move {
+                let (files, rows, mut unfinished) = match written {
+                    Some(Written { files, rows, unfinished }) => (files, rows, Some(unfinished)),
+                    None => (Vec::new(), 0, None),
+                };
+                let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+                commits.create(&log, table, files).await?;
+                if let Err(error) = catalog.create_dataset(&dataset, OnExisting::Fail).await {
+                    cleaning.remove().await;
+                    return Err(error.into());
+                }
+                if let Some(unfinished) = &mut unfinished {
+                    unfinished.keep(paths.into_iter());
+                }
+                Ok(rows)
+            })
+            .await
+    }
+
+    async fn first_rows(
+        &self,
+        planned: Planned,
+        root: &TableRoot,
+        (columns, partitions): (&SchemaRef, &[usize]),
+        scope: &Scope,
+        guard: &QueryGuard,
+    ) -> Result<Written, Error> {
+        let write = Arc::new(FileWrite {
+            root: root.clone(),
+            stem: stem(guard.record().id()),
+            layout: FileLayout::Own,
+            columns: Arc::clone(columns),
+            partitions: partitions.to_vec(),
+            format: FileFormat::PARQUET,
+            file_bytes: self.config.file_bytes.bytes(),
+        });
+        let sources = (0..columns.fields().len()).map(Some).collect();
+        let sink = Sink::new(sources, Arc::clone(&write));
+        self.write_files(planned, sink, &write, scope.settings.clone(), guard).await
+    }
+
+    /// A location of the statement's own, or a new folder where the project has its tables.
+    fn place(
+        &self,
+        seen: &VisibleSnapshot,
+        name: &ResolvedTableReference,
+        location: Option<&str>,
+    ) -> Result<Place, Error> {
+        let Some(location) = location else {
+            let project = seen.resolve_project(&name.catalog)?;
+            return Ok(Place { root: self.managed_root(project)?, is_managed: true });
+        };
+        let location = Location::read(location)?;
+        seen.check_url(Privilege::Write, location.as_str())?;
+        Ok(Place { root: TableRoot::parse(location.as_str())?, is_managed: false })
+    }
+}
+
+fn already_exists(name: &ResolvedTableReference) -> Error {
+    let name = name.to_string();
+    lakegate_catalog::Error::AlreadyExists { noun: "table", name }.into()
+}
+
+/// The columns of a statement that declares them.
+async fn declared_columns(state: &SessionState, columns: &[ColumnDef]) -> Result<Schema, Error> {
+    let name = vec![Ident::new("declared")].into();
+    let create = CreateTableBuilder::new(name).columns(columns.to_vec()).build();
+    let parsed = ParsedStatement::Statement(Box::new(Sql::CreateTable(create)));
+    match state.statement_to_plan(parsed).await.map_err(Error::Planning)? {
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            Ok(Schema::clone(create.input.schema().as_arrow()))
+        }
+        _ => Err(unsupported("this form of CREATE TABLE", "CREATE TABLE name (column type, …)")),
+    }
+}
+
+fn entry(place: &Place, columns: &SchemaRef, partitions: &[usize], sql: &str) -> Entry {
+    let partitions = partitions.iter().map(|column| columns.field(*column));
+    Entry {
+        format: EntryFormat::Delta,
+        is_managed: place.is_managed,
+        location: place.root.url().to_string(),
+        partition_columns: partitions
+            .map(|field| (field.name().clone(), field.data_type().to_string()))
+            .collect(),
+        options: Default::default(),
+        columns_ipc: schema::encode(&schema::canonical(columns)),
+        definition: sql.to_string(),
+    }
+}
