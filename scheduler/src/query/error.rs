@@ -68,6 +68,14 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// A text that is no type of a column.
+    #[error("{written:?} is not a type that column {column:?} can have")]
+    InvalidType {
+        /// The column.
+        column: String,
+        /// The text.
+        written: String,
+    },
     /// A word that is no privilege.
     #[error("{word} is no privilege")]
     UnknownPrivilege {
@@ -128,7 +136,9 @@ impl Coded for Error {
             Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
-            Error::NoRows { .. } | Error::UnknownPrivilege { .. } => ErrorCode::InvalidStatement,
+            Error::NoRows { .. } | Error::InvalidType { .. } | Error::UnknownPrivilege { .. } => {
+                ErrorCode::InvalidStatement
+            }
             Error::Password(_) => ErrorCode::Internal,
             Error::NoExecutors => ErrorCode::NoExecutors,
             Error::StalePreparation => ErrorCode::InvalidStatement,
