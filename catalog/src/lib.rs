@@ -34,7 +34,7 @@ pub use model::{
     Project, QueryRecord, Schema, StoreType, Table, UnknownWord, Usage, View, Volume,
 };
 pub use snapshot::Snapshot;
-pub use store::{Catalog, HistoryLimits};
+pub use store::{Catalog, HistoryLimits, LocationChange, Notes};
 pub use url::CatalogUrl;
 pub use vault::{KeyRing, MasterKey};
 

@@ -116,6 +116,11 @@ pub const KEYS: &[KnownKey] = &[
         "4MiB",
         "Size of the messages that carry rows, nearly. Clients refuse messages over 16 MiB.",
     ),
+    KnownKey::new(
+        "limits.body_bytes",
+        "4MiB",
+        "Size of the largest JSON body that a client may send over HTTP.",
+    ),
     KnownKey::new("limits.request_time", "30s", "How long a client may take to send a request."),
     KnownKey::new(
         "limits.ticket_lifetime",
@@ -214,6 +219,7 @@ pub struct LimitsConfig {
     connections: NonZeroUsize,
     message_bytes: ByteSize,
     result_message_bytes: ByteSize,
+    body_bytes: ByteSize,
     #[serde(with = "lakegate_common::duration")]
     request_time: Duration,
     #[serde(with = "lakegate_common::duration")]
@@ -318,6 +324,7 @@ impl Config {
             message_bytes: self.limits.message_bytes.as_usize(),
             connections: self.limits.connections.get(),
             result_message_bytes: self.limits.result_message_bytes.as_usize(),
+            body_bytes: self.limits.body_bytes.as_usize(),
             ticket_lifetime: self.limits.ticket_lifetime,
             request_time: self.limits.request_time,
         }

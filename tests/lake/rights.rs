@@ -11,6 +11,7 @@ const PASSWORD: &str = "a password with blanks ";
 pub(crate) fn tests() -> Vec<Trial> {
     tests![
         a_user_without_a_grant_learns_nothing_of_a_table,
+        nothing_over_http_tells_more_than_of_what_is_not_there,
         a_grant_to_a_role_reaches_its_members_until_it_is_revoked,
         a_view_reads_with_the_rights_of_who_made_it,
         only_those_who_may_change_the_catalog,
@@ -79,6 +80,103 @@ fn a_user_without_a_grant_learns_nothing_of_a_table() {
     assert!(ann.table_names().is_empty());
     let told = Http::new(server.address(), "ann", PASSWORD).get("/api/v1/queries").unwrap().body;
     assert!(told.contains("FROM absent") && !told.contains("typed.parquet"), "{told}");
+}
+
+/// Every way of HTTP that takes an identifier, with those of what `ann` may not know of and with one
+/// that nothing has.
+fn nothing_over_http_tells_more_than_of_what_is_not_there() {
+    let (server, mut admin, _) = server();
+    admin.run("CREATE LOCATION raw URL 's3://bucket/'");
+    admin.run("CREATE CREDENTIAL keys TYPE S3 WITH (access_key_id = 'a')");
+    admin.run("CREATE USER bob PASSWORD 'x'");
+    admin.run("CREATE ROLE others");
+    admin.run("GRANT SELECT ON hidden TO bob");
+    let (all, ann) = (server.http(), Http::new(server.address(), "ann", PASSWORD));
+    let id_of = |list: &str| {
+        let page = all.get(list).unwrap().json();
+        page["items"][0]["id"].as_str().expect(list).to_string()
+    };
+    let absent = "01890000-0000-7000-8000-000000000000";
+    let json = [("content-type", "application/json")];
+    for (kind, name) in [
+        ("projects", "?name=lakegate"),
+        ("schemas", "?name=public"),
+        ("datasets", "?name=hidden"),
+        ("locations", "?name=raw"),
+        ("credentials", "?name=keys"),
+        ("users", "?name=bob"),
+        ("roles", "?name=others"),
+        ("grants", "?grantee=bob"),
+    ] {
+        let hidden = id_of(&format!("/api/v1/{kind}{name}"));
+        let mut requests = vec![
+            ("GET", format!("/api/v1/{kind}/ID"), None),
+            ("DELETE", format!("/api/v1/{kind}/ID"), None),
+            ("PUT", "/api/v1/roles/ID/members/ID".to_string(), Some(String::new())),
+            ("DELETE", "/api/v1/roles/ID/members/ID".to_string(), None),
+            (
+                "POST",
+                "/api/v1/schemas".to_string(),
+                Some(r#"{"project_id":"ID","name":"s"}"#.to_string()),
+            ),
+            (
+                "POST",
+                "/api/v1/datasets".to_string(),
+                Some(
+                    r#"{"schema_id":"ID","name":"hidden","view":{"query":"SELECT 1"}}"#.to_string(),
+                ),
+            ),
+        ];
+        if kind != "grants" {
+            let body = Some(r#"{"comment":"mine"}"#.to_string());
+            requests.push(("PATCH", format!("/api/v1/{kind}/ID"), body));
+        }
+        for object_type in ["project", "schema", "dataset", "location"] {
+            let object = format!(r#"{{"type":"{object_type}","id":"ID"}}"#);
+            let body = format!(r#"{{"grantee":"ann","privilege":"own","object":{object}}}"#);
+            requests.push(("POST", "/api/v1/grants".to_string(), Some(body)));
+        }
+        for (method, path, body) in requests {
+            for condition in [None, Some(("if-match", "\"x\"")), Some(("if-match", "*"))] {
+                let tell = |id: &str| {
+                    let headers: Vec<_> = json.into_iter().chain(condition).collect();
+                    let body = body.as_ref().map(|body| body.replace("ID", id));
+                    let path = path.replace("ID", id);
+                    let told = ann.send(method, &path, &headers, body.as_deref()).unwrap();
+                    (told.status, told.body)
+                };
+                let told = tell(&hidden);
+                assert_eq!(told, tell(absent), "{method} {path} tells that there is one of {kind}");
+                assert_eq!(told.0, 404, "{method} {path} {kind}");
+            }
+        }
+        let listed = ann.get(&format!("/api/v1/{kind}{name}")).unwrap().json();
+        assert_eq!(listed["items"].as_array().unwrap().len(), 0, "{kind}");
+    }
+    let parents = [
+        format!("/api/v1/schemas?project_id={}", id_of("/api/v1/projects")),
+        format!("/api/v1/datasets?schema_id={}", id_of("/api/v1/schemas?name=public")),
+        format!("/api/v1/users?role_id={}", id_of("/api/v1/roles?name=others")),
+        format!("/api/v1/grants?object_id={}", id_of("/api/v1/datasets?name=hidden")),
+    ];
+    for list in parents {
+        assert_eq!(ann.get(&list).unwrap().body, r#"{"items":[],"next_cursor":null}"#, "{list}");
+    }
+    // With a grant, she learns of the table and not where its files lie.
+    admin.run("GRANT SELECT ON hidden TO ann");
+    let told = ann.get(&format!("/api/v1/datasets/{}", id_of("/api/v1/datasets?name=hidden")));
+    let told = told.unwrap();
+    assert!(told.status == 200 && !told.body.contains("typed.parquet"), "{told:?}");
+    let new = format!(
+        r#"{{"schema_id":"{}","name":"mine","table":{{"format":"csv","location":"/etc/passwd"}}}}"#,
+        id_of("/api/v1/schemas?name=public")
+    );
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    for location in ["/etc/passwd", "/no/such/file"] {
+        let new = new.replace("/etc/passwd", location);
+        let told = ann.send("POST", "/api/v1/datasets", &json, Some(&new)).unwrap();
+        assert_eq!(told.json()["code"], "permission_denied", "{location}");
+    }
 }
 
 fn a_grant_to_a_role_reaches_its_members_until_it_is_revoked() {

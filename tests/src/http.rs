@@ -9,16 +9,23 @@ use serde_json::Value;
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An answer: the HTTP status and the body as text.
+/// An answer: the HTTP status, the headers and the body as text.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status code.
     pub status: u16,
+    /// The headers.
+    pub headers: ureq::http::HeaderMap,
     /// The whole body.
     pub body: String,
 }
 
 impl Answer {
+    /// The value of a header; empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     /// The body as JSON.
     ///
     /// # Panics
@@ -62,6 +69,29 @@ impl Http {
         answer(request.header("authorization", &self.authorization).call())
     }
 
+    /// Any request to a path; the body goes as it is.
+    ///
+    /// # Errors
+    /// When no answer came, as text.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<Answer, String> {
+        let uri = format!("{}{path}", self.base);
+        let mut request = ureq::http::Request::builder().method(method).uri(uri);
+        request = request.header("authorization", &self.authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(match body {
+            Some(body) => self.agent.run(request.body(body).map_err(|error| error.to_string())?),
+            None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
+        })
+    }
+
     /// GET of a path without credentials.
     ///
     /// # Errors
@@ -83,6 +113,7 @@ impl Http {
 fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
     let mut response = result.map_err(|error| error.to_string())?;
     let status = response.status().as_u16();
+    let headers = response.headers().clone();
     let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
-    Ok(Answer { status, body })
+    Ok(Answer { status, headers, body })
 }

@@ -1,9 +1,9 @@
 //! What every layer of tests needs: real Lakegate processes, waiting for a state, real data, and a
 //! plain word when the machine lacks something.
 //!
-//! The layers are targets of this package: `slt` (SQL files), `cluster` (several processes),
-//! `clients` (drivers that others wrote) and `fault` (things that break). All of them speak to the
-//! `lakegate` binary; none links the service.
+//! The layers are targets of this package: `slt` (SQL files), `rest` (the catalog over HTTP),
+//! `cluster` (several processes), `clients` (drivers that others wrote) and `fault` (things that
+//! break). All of them speak to the `lakegate` binary; none links the service.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::ids::{DatasetId, LocationId, PrincipalId, ProjectId, SchemaId};
+use crate::ids::{CredentialId, DatasetId, LocationId, PrincipalId, ProjectId, SchemaId};
 use crate::model::{
     Credential, Dataset, Grant, Location, Object, PrincipalProfile, Privilege, PrivilegeSet,
     Project, Schema,
@@ -179,6 +179,23 @@ impl VisibleSnapshot {
     pub fn principals(&self) -> impl Iterator<Item = &Arc<PrincipalProfile>> {
         let all = self.snapshot.principals();
         all.filter(|principal| self.is_admin() || self.acts_as(principal.id))
+    }
+
+    /// The credential of this identifier. Only admins see any.
+    pub fn credential_by_id(&self, id: CredentialId) -> Option<&Arc<Credential>> {
+        self.snapshot.credential_by_id(id).filter(|_| self.is_admin())
+    }
+
+    /// The principal of this identifier.
+    pub fn principal_by_id(&self, id: PrincipalId) -> Option<&Arc<PrincipalProfile>> {
+        let found = self.snapshot.principal_by_id(id);
+        found.filter(|_| self.is_admin() || self.acts_as(id))
+    }
+
+    /// The name of who has a grant that the principal sees: who sees a grant may know whose it is.
+    pub fn grantee_name(&self, grant: &Grant) -> Option<&str> {
+        let grantee = self.snapshot.principal_by_id(grant.grantee)?;
+        Some(&grantee.name)
     }
 
     /// The grants: for an admin all, for others those that they have, themselves or by a role, and

@@ -216,6 +216,18 @@ pub enum Error {
         /// What it is.
         found: u64,
     },
+    /// Somebody changed the object since the caller looked at it.
+    #[error("the {noun} has changed since you read it")]
+    Changed {
+        /// What the object is.
+        noun: &'static str,
+    },
+    /// Somebody renamed, dropped or hid the object while the caller was about to change it.
+    #[error("somebody else changed the {noun} at the same time")]
+    Moved {
+        /// What the object is.
+        noun: &'static str,
+    },
     /// The server was given no master key, so it can neither keep nor read secrets.
     #[error("the server has no master key for the secrets of credentials")]
     NoMasterKey,
@@ -338,13 +350,13 @@ impl Coded for Error {
                 ErrorCode::PermissionDenied
             }
             Self::LimitExceeded { .. } => ErrorCode::LimitExceeded,
-            Self::RevisionMismatch { .. } => ErrorCode::PreconditionFailed,
+            Self::RevisionMismatch { .. } | Self::Changed { .. } => ErrorCode::PreconditionFailed,
             Self::NoMasterKey
             | Self::InvalidMasterKey
             | Self::UnknownMasterKey { .. }
             | Self::InvalidUrl { .. } => ErrorCode::InvalidConfiguration,
             Self::Random => ErrorCode::Internal,
-            Self::Conflict { .. } => ErrorCode::CatalogConflict,
+            Self::Conflict { .. } | Self::Moved { .. } => ErrorCode::CatalogConflict,
             Self::Open { .. }
             | Self::Migrate { .. }
             | Self::Database { .. }
@@ -370,7 +382,9 @@ impl Coded for Error {
             Self::NoMasterKey | Self::UnknownMasterKey { .. } => {
                 "give the server the master key that the catalog was used with"
             }
-            Self::RevisionMismatch { .. } => "read it again and repeat the change on that",
+            Self::RevisionMismatch { .. } | Self::Changed { .. } => {
+                "read it again and repeat the change on that"
+            }
             _ => return database::hint(self),
         };
         Some(hint.to_string())

@@ -53,6 +53,8 @@ pub struct Alteration {
     pub set_properties: BTreeMap<String, String>,
     /// Properties to be taken away; one that is not there does not matter.
     pub remove_properties: BTreeSet<String>,
+    /// The name of the new owner, who then owns it alone.
+    pub owner: Option<String>,
     /// Where given, the change is made only while the object has this revision.
     pub expected_revision: Option<u64>,
 }

@@ -16,30 +16,45 @@ use super::find::Found;
 use super::read::{texts, to_json};
 
 impl Catalog {
-    /// Renames an object, comments on it, changes its properties, all in one change. Its identifier
-    /// stays, and so do grants, memberships and history.
+    /// Renames an object, comments on it, changes its properties and its owner, all in one change.
+    /// Its identifier stays, and so do grants, memberships and history.
     ///
     /// # Errors
     /// Nothing has the name, the new name is taken or cannot be one, the object has another
-    /// revision than expected, a limit is reached, or the principal may not manage it.
+    /// revision than expected, a limit is reached, the principal may not manage it, or may not
+    /// give it away: [`Catalog::set_owner`].
     pub async fn alter(&self, name: &ObjectName, alteration: &Alteration) -> Result<(), Error> {
-        check_comment(alteration.comment.as_ref().and_then(|comment| comment.as_deref()))?;
         let mut change = self.change("altering an object").await?;
-        change.check_managing(name)?;
-        let found = change.object(name).await?;
-        change.touch(name, &found, alteration).await?;
-        if let Some(new_name) = &alteration.name {
-            change.rename(self.inner.keys.as_ref(), name, &found, new_name).await?;
-        }
-        if let Some(comment) = &alteration.comment {
-            let sql = format!("UPDATE {} SET comment = $1 WHERE id = $2", found.table);
-            change.execute(&sql, values![comment.as_deref(), &found.id]).await?;
-        }
+        change.alter(self.inner.keys.as_ref(), name, alteration).await?;
         change.publish().await
     }
 }
 
 impl Change<'_> {
+    /// Changes what every object has. The name comes last, so that it is found by its old one.
+    pub(super) async fn alter(
+        &mut self,
+        keys: Option<&KeyRing>,
+        name: &ObjectName,
+        alteration: &Alteration,
+    ) -> Result<(), Error> {
+        check_comment(alteration.comment.as_ref().and_then(|comment| comment.as_deref()))?;
+        self.check_managing(name)?;
+        let found = self.object(name).await?;
+        self.touch(name, &found, alteration).await?;
+        if let Some(owner) = &alteration.owner {
+            self.give(name, owner).await?;
+        }
+        if let Some(comment) = &alteration.comment {
+            let sql = format!("UPDATE {} SET comment = $1 WHERE id = $2", found.table);
+            self.execute(&sql, values![comment.as_deref(), &found.id]).await?;
+        }
+        match &alteration.name {
+            Some(new_name) => self.rename(keys, name, &found, new_name).await,
+            None => Ok(()),
+        }
+    }
+
     /// Checks the object's revision, gives it a new one, and changes its properties.
     async fn touch(
         &mut self,

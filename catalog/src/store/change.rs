@@ -1,5 +1,7 @@
 //! A change of the catalog: one transaction.
 
+use std::sync::Arc;
+
 use tokio::sync::MutexGuard;
 
 use crate::access::VisibleSnapshot;
@@ -8,6 +10,7 @@ use crate::ids::PrincipalId;
 use crate::limit::{TURN_WAIT_MAX, at_most};
 
 use super::Catalog;
+use super::condition::Notes;
 use super::database::{Intent, Row, Transaction, Value, values};
 
 /// A transaction that writes. Dropping it undoes what it did.
@@ -19,6 +22,8 @@ pub(super) struct Change<'c> {
     view: Option<VisibleSnapshot>,
     /// The principal that the change is made for.
     actor: Option<PrincipalId>,
+    /// What is noted about what the change makes.
+    notes: Option<Arc<Notes>>,
     /// Released after the transaction, because fields are dropped in order.
     _turn: MutexGuard<'c, ()>,
 }
@@ -26,8 +31,8 @@ pub(super) struct Change<'c> {
 impl Catalog {
     /// Begins a change; `action` says in error texts what it is for.
     ///
-    /// Nobody else changes the catalog until it ends, so that what the change finds and what the
-    /// principal may do stays true to the end.
+    /// Nobody else changes the catalog until it ends, so that what the change finds, what the
+    /// principal may do and what the handle's condition has judged stays true to the end.
     pub(super) async fn change(&self, action: &'static str) -> Result<Change<'_>, Error> {
         let turn = self.turn(action).await?;
         let database = &self.inner.database;
@@ -41,7 +46,13 @@ impl Catalog {
             Some(actor) => Some(self.snapshot().await?.for_principal(actor)),
             None => None,
         };
-        Ok(Change { transaction, version, view, actor: self.actor, _turn: turn })
+        match (&self.condition, &view) {
+            (Some(condition), Some(view)) => condition(view)?,
+            (Some(condition), None) => condition(&self.snapshot().await?.for_service())?,
+            (None, _) => {}
+        }
+        let notes = self.notes.clone();
+        Ok(Change { transaction, version, view, actor: self.actor, notes, _turn: turn })
     }
 
     /// Begins to write something that no snapshot shows, and that does not depend on anything that
@@ -49,7 +60,8 @@ impl Catalog {
     pub(super) async fn append(&self, action: &'static str) -> Result<Change<'_>, Error> {
         let turn = self.turn(action).await?;
         let transaction = self.inner.database.begin(Intent::Write, action).await?;
-        Ok(Change { transaction, version: 0, view: None, actor: self.actor, _turn: turn })
+        let actor = self.actor;
+        Ok(Change { transaction, version: 0, view: None, actor, notes: None, _turn: turn })
     }
 }
 
@@ -72,6 +84,11 @@ impl Change<'_> {
     /// The principal that the change is made for.
     pub(super) fn actor(&self) -> Option<PrincipalId> {
         self.actor
+    }
+
+    /// What is noted about what the change makes; `None` where nothing is said.
+    pub(super) fn notes(&self) -> Option<Arc<Notes>> {
+        self.notes.clone()
     }
 
     /// Refuses a change that only the service and admins make.

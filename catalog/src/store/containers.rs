@@ -52,7 +52,8 @@ impl Catalog {
         }
         let count = "SELECT count(*) AS n FROM project";
         change.check_limit(count, values![], PROJECTS_MAX, "projects").await?;
-        change.insert_project(name, location).await?;
+        let project = change.insert_project(name, location).await?;
+        change.note("project", project).await?;
         change.publish().await?;
         Ok(Created::New)
     }
@@ -67,13 +68,8 @@ impl Catalog {
         name: &str,
         location: Option<&str>,
     ) -> Result<(), Error> {
-        let location = location.map(normal_url).transpose()?;
         let mut change = self.change("moving a project").await?;
-        change.check_admin("choosing where a project's tables lie")?;
-        let project = change.project(name).await?;
-        let revision = change.version();
-        let update = "UPDATE project SET location = $1, revision = $2 WHERE id = $3";
-        change.execute(update, values![location, revision, project]).await?;
+        change.move_project(name, location).await?;
         change.publish().await
     }
 
@@ -131,6 +127,7 @@ impl Catalog {
         let count = "SELECT count(*) AS n FROM project_schema";
         change.check_limit(count, values![], SCHEMAS_MAX, "schemas").await?;
         let schema = change.insert_schema(project_id, name).await?;
+        change.note("project_schema", schema).await?;
         change.grant_ownership(Object::Schema(schema)).await?;
         change.publish().await?;
         Ok(Created::New)
@@ -173,7 +170,25 @@ impl Change<'_> {
         self.view().map_or(Ok(()), check)
     }
 
-    async fn insert_project(&mut self, name: &str, location: Option<String>) -> Result<(), Error> {
+    /// Has the managed tables that a project gets from now on lie below another URL.
+    pub(super) async fn move_project(
+        &mut self,
+        name: &str,
+        location: Option<&str>,
+    ) -> Result<(), Error> {
+        let location = location.map(normal_url).transpose()?;
+        self.check_admin("choosing where a project's tables lie")?;
+        let project = self.project(name).await?;
+        let revision = self.version();
+        let update = "UPDATE project SET location = $1, revision = $2 WHERE id = $3";
+        self.execute(update, values![location, revision, project]).await.map(drop)
+    }
+
+    async fn insert_project(
+        &mut self,
+        name: &str,
+        location: Option<String>,
+    ) -> Result<ProjectId, Error> {
         let (project, revision) = (ProjectId::generate(), self.version());
         self.execute(
             "INSERT INTO project (id, name, location, created_at_ms, revision)
@@ -182,7 +197,8 @@ impl Change<'_> {
         )
         .await?;
         self.insert_schema(project, DEFAULT_SCHEMA).await?;
-        self.grant_ownership(Object::Project(project)).await
+        self.grant_ownership(Object::Project(project)).await?;
+        Ok(project)
     }
 
     async fn insert_schema(&mut self, project: ProjectId, name: &str) -> Result<SchemaId, Error> {

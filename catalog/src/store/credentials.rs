@@ -58,6 +58,7 @@ impl Catalog {
                 ],
             )
             .await?;
+        change.note("credential", id).await?;
         self.put_secrets(&mut change, Owner { id, name: &new.name }, &new.source).await?;
         change.publish().await?;
         Ok(Created::New)
@@ -74,9 +75,7 @@ impl Catalog {
         source: &CredentialSource,
     ) -> Result<(), Error> {
         let mut change = self.change("changing a credential").await?;
-        change.check_admin("changing a credential")?;
-        let id = change.credential(name).await?;
-        self.put_secrets(&mut change, Owner { id, name }, source).await?;
+        self.replace_secrets(&mut change, name, source).await?;
         change.publish().await
     }
 
@@ -148,6 +147,18 @@ impl Catalog {
         }
         change.commit().await?;
         Ok(changed)
+    }
+
+    /// Gives a credential other secrets.
+    pub(super) async fn replace_secrets(
+        &self,
+        change: &mut Change<'_>,
+        name: &str,
+        source: &CredentialSource,
+    ) -> Result<(), Error> {
+        change.check_admin("changing a credential")?;
+        let id = change.credential(name).await?;
+        self.put_secrets(change, Owner { id, name }, source).await
     }
 
     async fn put_secrets(

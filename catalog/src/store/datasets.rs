@@ -160,6 +160,7 @@ impl Change<'_> {
         )
         .await?;
         self.insert_kind(id, &new.kind).await?;
+        self.note("dataset", id).await?;
         self.grant_ownership(Object::Dataset(id)).await
     }
 

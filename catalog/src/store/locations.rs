@@ -47,6 +47,7 @@ impl Catalog {
                 values![id, &new.name, url, credential, to_json(&new.options), now_ms(), revision],
             )
             .await?;
+        change.note("location", id).await?;
         change.grant_ownership(Object::Location(id)).await?;
         change.publish().await?;
         Ok(Created::New)
@@ -64,15 +65,9 @@ impl Catalog {
         credential: Option<&str>,
         options: &BTreeMap<String, String>,
     ) -> Result<(), Error> {
-        check_options(options, "a location")?;
         let mut change = self.change("altering a location").await?;
-        change.check_admin("altering a location")?;
-        let id = change.location(name).await?;
-        let credential = change.optional_credential(credential).await?;
-        let revision = change.version();
-        let update = "UPDATE location SET credential_id = $1, options_json = $2, revision = $3
-             WHERE id = $4";
-        change.execute(update, values![credential, to_json(options), revision, id]).await?;
+        change.set_credential(name, credential).await?;
+        change.set_options(name, options).await?;
         change.publish().await
     }
 
@@ -96,6 +91,34 @@ impl Catalog {
 }
 
 impl Change<'_> {
+    /// Gives a location another credential, or none.
+    pub(super) async fn set_credential(
+        &mut self,
+        name: &str,
+        credential: Option<&str>,
+    ) -> Result<(), Error> {
+        self.check_admin("altering a location")?;
+        let id = self.location(name).await?;
+        let credential = self.optional_credential(credential).await?;
+        let revision = self.version();
+        let update = "UPDATE location SET credential_id = $1, revision = $2 WHERE id = $3";
+        self.execute(update, values![credential, revision, id]).await.map(drop)
+    }
+
+    /// Gives a location other options.
+    pub(super) async fn set_options(
+        &mut self,
+        name: &str,
+        options: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        check_options(options, "a location")?;
+        self.check_admin("altering a location")?;
+        let id = self.location(name).await?;
+        let revision = self.version();
+        let update = "UPDATE location SET options_json = $1, revision = $2 WHERE id = $3";
+        self.execute(update, values![to_json(options), revision, id]).await.map(drop)
+    }
+
     async fn check_free(&mut self, url: &str) -> Result<(), Error> {
         let same = "SELECT name FROM location WHERE url = $1";
         match self.fetch_optional(same, values![url]).await? {

@@ -4,8 +4,10 @@
 //! a change. Readers never wait for writers.
 
 mod alter;
+mod amend;
 mod api_keys;
 mod change;
+mod condition;
 mod containers;
 mod credentials;
 mod database;
@@ -30,18 +32,24 @@ use crate::snapshot::Snapshot;
 use crate::url::CatalogUrl;
 use crate::vault::KeyRing;
 
+use condition::Condition;
 use database::Database;
 
+pub use amend::LocationChange;
+pub use condition::Notes;
 pub use prune::HistoryLimits;
 
 /// The catalog of a service. Clones are handles to the same catalog.
 ///
 /// A handle acts for the service itself, which may do everything, or for a principal:
-/// [`Catalog::acting_for`].
+/// [`Catalog::acting_for`]. It may hold a condition ([`Catalog::provided`]) and what is to be noted
+/// about what it makes ([`Catalog::noting`]).
 #[derive(Clone)]
 pub struct Catalog {
     inner: Arc<Inner>,
     actor: Option<PrincipalId>,
+    condition: Option<Condition>,
+    notes: Option<Arc<Notes>>,
 }
 
 struct Inner {
@@ -79,7 +87,7 @@ impl Catalog {
             loading: tokio::sync::Mutex::new(()),
             latest: RwLock::new(None),
         };
-        let catalog = Self { inner: Arc::new(inner), actor: None };
+        let catalog = Self { inner: Arc::new(inner), actor: None, condition: None, notes: None };
         catalog.create_defaults().await?;
         Ok(catalog)
     }
@@ -89,7 +97,7 @@ impl Catalog {
     /// the change.
     #[must_use]
     pub fn acting_for(&self, principal: PrincipalId) -> Self {
-        Self { inner: Arc::clone(&self.inner), actor: Some(principal) }
+        Self { actor: Some(principal), ..self.clone() }
     }
 
     /// Closes the database when the statements that use it have ended. Every later call fails.

@@ -18,23 +18,7 @@ impl Catalog {
     /// with rights that its giver must have.
     pub async fn set_owner(&self, name: &ObjectName, owner: &str) -> Result<(), Error> {
         let mut change = self.change("changing an owner").await?;
-        if let Some(view) = change.view() {
-            view.check(Privilege::Own, name)?;
-        }
-        let owner = change.principal(owner).await?.id;
-        change.check_acts_as(owner)?;
-        let object = change.grantable(name).await?;
-        let delete = format!(
-            "DELETE FROM privilege_grant WHERE {} = $1 AND privilege = 'own'",
-            column_of(object)
-        );
-        change.execute(&delete, values![id_of(object)]).await?;
-        change.insert_grant(Privilege::Own, object, owner).await?;
-        if let Object::Dataset(dataset) = object {
-            let revision = change.version();
-            let update = "UPDATE dataset SET definer_id = $1, revision = $2 WHERE id = $3";
-            change.execute(update, values![owner, revision, dataset]).await?;
-        }
+        change.give(name, owner).await?;
         change.publish().await
     }
 
@@ -71,6 +55,28 @@ impl Catalog {
 }
 
 impl Change<'_> {
+    /// Gives an object to a principal, who then owns it alone.
+    pub(super) async fn give(&mut self, name: &ObjectName, owner: &str) -> Result<(), Error> {
+        if let Some(view) = self.view() {
+            view.check(Privilege::Own, name)?;
+        }
+        let owner = self.principal(owner).await?.id;
+        self.check_acts_as(owner)?;
+        let object = self.grantable(name).await?;
+        let delete = format!(
+            "DELETE FROM privilege_grant WHERE {} = $1 AND privilege = 'own'",
+            column_of(object)
+        );
+        self.execute(&delete, values![id_of(object)]).await?;
+        self.insert_grant(Privilege::Own, object, owner).await?;
+        if let Object::Dataset(dataset) = object {
+            let revision = self.version();
+            let update = "UPDATE dataset SET definer_id = $1, revision = $2 WHERE id = $3";
+            self.execute(update, values![owner, revision, dataset]).await?;
+        }
+        Ok(())
+    }
+
     /// Makes the principal that the change is made for the owner of what it has just made. What
     /// the service makes has no owner.
     pub(super) async fn grant_ownership(&mut self, object: Object) -> Result<(), Error> {

@@ -123,15 +123,7 @@ impl Catalog {
     /// There is no such user, it is the last admin, or the principal that asks is no admin.
     pub async fn set_admin(&self, name: &str, is_admin: bool) -> Result<(), Error> {
         let mut change = self.change("changing a user").await?;
-        change.check_admin("making somebody an admin")?;
-        let principal = change.principal(name).await?;
-        check_type(name, principal, PrincipalType::User)?;
-        if !is_admin {
-            change.check_not_last_admin(name, principal).await?;
-        }
-        let revision = change.version();
-        let update = "UPDATE principal SET is_admin = $1, revision = $2 WHERE id = $3";
-        change.execute(update, values![is_admin, revision, principal.id]).await?;
+        change.set_admin(name, is_admin).await?;
         change.publish().await
     }
 
@@ -142,20 +134,42 @@ impl Catalog {
     /// The database cannot be written, or the principal that asks may not.
     pub async fn set_password_hash(&self, name: &str, password_hash: &str) -> Result<bool, Error> {
         let mut change = self.change("changing a password").await?;
-        let own = change.view().is_some_and(|view| {
-            view.principals().any(|found| Some(found.id) == self.actor && found.name == name)
-        });
-        if !own {
-            change.check_admin("changing the password of somebody else")?;
-        }
-        let update = "UPDATE principal SET password_hash = $1 WHERE name = $2 AND kind = 'user'";
-        let changed = change.execute(update, values![password_hash, name]).await?;
+        let is_changed = change.set_password_hash(name, password_hash).await?;
         change.commit().await?;
-        Ok(changed > 0)
+        Ok(is_changed)
     }
 }
 
 impl Change<'_> {
+    /// Makes a user an admin, or takes that away.
+    pub(super) async fn set_admin(&mut self, name: &str, is_admin: bool) -> Result<(), Error> {
+        self.check_admin("making somebody an admin")?;
+        let principal = self.principal(name).await?;
+        check_type(name, principal, PrincipalType::User)?;
+        if !is_admin {
+            self.check_not_last_admin(name, principal).await?;
+        }
+        let revision = self.version();
+        let update = "UPDATE principal SET is_admin = $1, revision = $2 WHERE id = $3";
+        self.execute(update, values![is_admin, revision, principal.id]).await.map(drop)
+    }
+
+    /// Gives a user another password; `false` where there is no such user.
+    pub(super) async fn set_password_hash(
+        &mut self,
+        name: &str,
+        password_hash: &str,
+    ) -> Result<bool, Error> {
+        let own = self.view().is_some_and(|view| {
+            view.principals().any(|found| Some(found.id) == self.actor() && found.name == name)
+        });
+        if !own {
+            self.check_admin("changing the password of somebody else")?;
+        }
+        let update = "UPDATE principal SET password_hash = $1 WHERE name = $2 AND kind = 'user'";
+        Ok(self.execute(update, values![password_hash, name]).await? > 0)
+    }
+
     async fn insert_principal(
         &mut self,
         name: &str,
@@ -177,6 +191,7 @@ impl Change<'_> {
             values![id, name, noun, password_hash, is_admin, now_ms(), revision],
         )
         .await?;
+        self.note("principal", id).await?;
         Ok(id)
     }
 

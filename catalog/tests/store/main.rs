@@ -5,6 +5,7 @@
 mod access;
 mod api_keys;
 mod concurrency;
+mod conditions;
 mod containers;
 mod credentials;
 mod datasets;

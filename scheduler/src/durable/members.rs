@@ -22,6 +22,7 @@ use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::pulse::{PULSE_ID, Pulse};
 use super::slots::{Key, Slots};
@@ -32,7 +33,7 @@ const LOST_SHOWN: Duration = Duration::from_secs(300);
 const LOST_MAX: usize = 64;
 
 /// What an executor does, as far as queries are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutorState {
     /// Takes tasks.
@@ -44,7 +45,7 @@ pub enum ExecutorState {
 }
 
 /// One executor as people see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ExecutorStatus {
     /// Its identifier; a new one whenever it joins.
     pub id: String,

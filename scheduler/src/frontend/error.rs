@@ -29,11 +29,25 @@ pub enum Error {
     /// A ticket or handle past its time, or whose statement the session no longer keeps.
     #[error("the ticket or handle has expired")]
     TicketExpired,
+    /// A request whose body is larger than one may be.
+    #[error("the body of the request is larger than {limit} bytes")]
+    BodyTooLarge {
+        /// The bound.
+        limit: usize,
+    },
     /// The client did not finish its request in time.
     #[error("the request was not complete after {}", lakegate_common::duration::format(*.limit))]
     RequestTooSlow {
         /// The time that it had.
         limit: Duration,
+    },
+    /// No object of the identifier that a request names, or none that the caller may know of.
+    #[error("there is no such {noun}")]
+    NoSuchObject {
+        /// What was looked for.
+        noun: &'static str,
+        /// The code of such an object that is not there.
+        code: ErrorCode,
     },
     /// No query of that identifier that the caller may see.
     #[error("query {id:?} is not known")]
@@ -73,7 +87,8 @@ impl Coded for Error {
             Self::Unsupported { .. } => ErrorCode::Unsupported,
             Self::TicketInvalid => ErrorCode::TicketInvalid,
             Self::TicketExpired => ErrorCode::TicketExpired,
-            Self::RequestTooSlow { .. } => ErrorCode::LimitExceeded,
+            Self::BodyTooLarge { .. } | Self::RequestTooSlow { .. } => ErrorCode::LimitExceeded,
+            Self::NoSuchObject { code, .. } => *code,
             Self::QueryNotFound { .. } => ErrorCode::QueryNotFound,
             Self::Identity(error) => error.code(),
             Self::Query(error) => error.code(),

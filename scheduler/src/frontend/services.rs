@@ -18,6 +18,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of a message of rows, nearly.
     pub result_message_bytes: usize,
+    /// Bytes of the largest JSON body that is read over HTTP.
+    pub body_bytes: usize,
     /// How long a ticket can be used.
     pub ticket_lifetime: Duration,
     /// How long a client may take to send a request.

@@ -42,13 +42,18 @@ impl QueryService {
                 Ok(())
             }
             Command::CreateExternalTable(create) => {
-                self.create_external_table(session, create, sql).await
+                let catalog = self.changing(session);
+                self.create_external_table(&Scope::of(session), &catalog, create, sql).await
             }
             Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
+                let query = match columns.as_slice() {
+                    [] => query.clone(),
+                    columns => with_column_names(query, columns),
+                };
                 self.create_view(
-                    session,
+                    Scope::of(session),
+                    &self.changing(session),
                     name,
-                    columns,
                     query,
                     on_existing(*or_replace, *if_not_exists),
                 )
@@ -86,14 +91,16 @@ impl QueryService {
         Ok(())
     }
 
-    async fn create_external_table(
+    /// Makes an external table in `catalog`, a handle of the scope's principal. `definition` is
+    /// kept as what made it.
+    pub(super) async fn create_external_table(
         &self,
-        session: &Session,
+        scope: &Scope,
+        catalog: &Catalog,
         create: &CreateExternalTable,
-        sql: &str,
+        definition: &str,
     ) -> Result<(), Error> {
-        let scope = Scope::of(session);
-        let state = self.state(&scope);
+        let state = self.state(scope);
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
         let plan = state.statement_to_plan(parsed).await.map_err(Error::Planning)?;
         let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(ddl)) = plan else {
@@ -137,24 +144,22 @@ impl QueryService {
                 .collect::<BTreeMap<_, _>>(),
         };
         let table = ExternalTable::discover(&state, declaration).await?;
-        let kind = DatasetKind::Table(entry_of(&table, sql));
+        let kind = DatasetKind::Table(entry_of(&table, definition));
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        self.changing(session).create_dataset(&dataset, on_existing).await?;
+        catalog.create_dataset(&dataset, on_existing).await?;
         Ok(())
     }
 
-    async fn create_view(
+    /// Makes a view of a query in `catalog`, a handle of the scope's principal.
+    pub(super) async fn create_view(
         &self,
-        session: &Session,
+        scope: Scope,
+        catalog: &Catalog,
         name: &TableReference,
-        columns: &[String],
-        query: &str,
+        sql: String,
         on_existing: OnExisting,
     ) -> Result<(), Error> {
-        let scope = Scope::of(session);
         let name = absolute(&self.state(&scope), name.clone());
-        let sql =
-            if columns.is_empty() { query.to_string() } else { with_column_names(query, columns) };
         let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())?
         else {
             return Err(unsupported(
@@ -171,7 +176,7 @@ impl QueryService {
             schema: scope.schema,
         });
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        self.changing(session).create_dataset(&dataset, on_existing).await?;
+        catalog.create_dataset(&dataset, on_existing).await?;
         Ok(())
     }
 

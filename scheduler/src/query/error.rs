@@ -121,6 +121,14 @@ pub enum Error {
         /// The table.
         name: String,
     },
+    /// A text that is no type of a column.
+    #[error("{written:?} is not a type that column {column:?} can have")]
+    InvalidType {
+        /// The column.
+        column: String,
+        /// The text.
+        written: String,
+    },
     /// A word that is no privilege.
     #[error("{word} is no privilege")]
     UnknownPrivilege {
@@ -181,7 +189,9 @@ impl Coded for Error {
             Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
-            Error::NoRows { .. } | Error::UnknownPrivilege { .. } => ErrorCode::InvalidStatement,
+            Error::NoRows { .. } | Error::InvalidType { .. } | Error::UnknownPrivilege { .. } => {
+                ErrorCode::InvalidStatement
+            }
             Error::NoSuchColumn { .. } => ErrorCode::ColumnNotFound,
             Error::ColumnCount { .. }
             | Error::ColumnTwice { .. }

@@ -1,11 +1,13 @@
 //! Statements about who may do what, and where data lies, carried out on the catalog. It knows
 //! whose change it is and refuses what they may not do.
 
+use std::collections::BTreeMap;
+
 use lakegate_catalog::{
     Alteration, Catalog, CredentialSource, NewCredential, NewLocation, ObjectName, OnContents,
     OnMissing, PrincipalType, Privilege,
 };
-use lakegate_common::secret::hash_password;
+use lakegate_common::secret::{Secret, hash_password};
 use lakegate_engine::statement::{Governance, ObjectKind, Verb};
 use lakegate_lake::store::{StoreKind, StoreUrl, check_credential_options, check_location_options};
 
@@ -38,19 +40,7 @@ impl QueryService {
                 Ok(())
             }
             Governance::CreateCredential { name, kind, secrets, if_not_exists } => {
-                let kind: StoreKind = kind.parse()?;
-                let keys = secrets.iter().flat_map(|secrets| secrets.keys());
-                check_credential_options(kind, keys.map(String::as_str))?;
-                let source = match secrets {
-                    Some(secrets) => CredentialSource::Secrets(secrets.clone()),
-                    None => CredentialSource::Ambient,
-                };
-                let new = NewCredential {
-                    name: name.clone(),
-                    store_type: store_type(kind),
-                    source,
-                    options: Default::default(),
-                };
+                let new = new_credential(name, kind, secrets.as_ref())?;
                 catalog.create_credential(&new, *if_not_exists).await?;
                 Ok(())
             }
@@ -59,9 +49,7 @@ impl QueryService {
                 Ok(catalog.set_credential_source(name, &source).await?)
             }
             Governance::CreateLocation { name, url, credential, options, if_not_exists } => {
-                if let Some(url) = StoreUrl::parse(url)? {
-                    check_location_options(url.kind(), options.keys().map(String::as_str))?;
-                }
+                check_location(url, options)?;
                 let new = NewLocation {
                     name: name.clone(),
                     url: url.clone(),
@@ -165,8 +153,57 @@ async fn drop_one(
     Ok(())
 }
 
-/// Takes tens of milliseconds of a core on purpose.
-async fn hashed(password: String) -> Result<String, Error> {
+/// A credential of a kind of store, if that takes such keys; `None` for those in the server's
+/// surroundings.
+///
+/// # Errors
+/// The kind is none, or has no such key.
+pub(crate) fn new_credential(
+    name: &str,
+    kind: &str,
+    secrets: Option<&BTreeMap<String, Secret>>,
+) -> Result<NewCredential, Error> {
+    let kind: StoreKind = kind.parse()?;
+    Ok(NewCredential {
+        name: name.to_string(),
+        store_type: store_type(kind),
+        source: credential_source(kind, secrets)?,
+        options: BTreeMap::new(),
+    })
+}
+
+/// Where the keys of a credential are, if its kind of store takes such keys.
+///
+/// # Errors
+/// The kind has no such key.
+pub(crate) fn credential_source(
+    kind: StoreKind,
+    secrets: Option<&BTreeMap<String, Secret>>,
+) -> Result<CredentialSource, Error> {
+    let keys = secrets.into_iter().flat_map(BTreeMap::keys);
+    check_credential_options(kind, keys.map(String::as_str))?;
+    Ok(match secrets {
+        Some(secrets) => CredentialSource::Secrets(secrets.clone()),
+        None => CredentialSource::Ambient,
+    })
+}
+
+/// Refuses options that the store behind a URL does not have.
+///
+/// # Errors
+/// The URL is none that is served, or its store has no such option.
+pub(crate) fn check_location(url: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {
+    if let Some(url) = StoreUrl::parse(url)? {
+        check_location_options(url.kind(), options.keys().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+/// The hash of a password. Takes tens of milliseconds of a core on purpose, one after another.
+///
+/// # Errors
+/// The machine gives no random bytes, or the server stops.
+pub(crate) async fn hashed(password: String) -> Result<String, Error> {
     // Never closed.
     let _turn = HASHING.acquire().await.map_err(|_| Error::TaskLost)?;
     match tokio::task::spawn_blocking(move || hash_password(&password)).await {

@@ -7,6 +7,7 @@
 
 mod admission;
 mod command;
+mod declare;
 mod describe;
 mod error;
 mod explain;
@@ -24,8 +25,11 @@ mod settings;
 mod statement;
 mod write;
 
+pub use declare::NewTable;
 pub use error::Error;
+pub(crate) use governance::{check_location, credential_source, hashed, new_credential};
 pub use id::QueryId;
+pub(crate) use names::columns;
 pub use registry::{Failure, QueryRecord, QueryRegistry, QueryState, QueryStatus};
 pub use result::RunningQuery;
 pub use route::{Fleet, Route, Tier, route};

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::{QueryId, Tier};
 use crate::durable::StageProgress;
@@ -21,7 +22,7 @@ const ENDED_MAX: usize = 1_000;
 const SQL_BYTES_MAX: usize = 4_096;
 
 /// Where a query stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueryState {
     /// Planned, or waiting for a place.
@@ -37,7 +38,7 @@ pub enum QueryState {
 }
 
 /// The error of a failed query.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Failure {
     /// The stable code.
     pub code: String,
@@ -46,9 +47,10 @@ pub struct Failure {
 }
 
 /// A query as `/api/v1/queries` shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QueryStatus {
     /// Its identity.
+    #[schema(value_type = String, format = "uuid")]
     pub query_id: QueryId,
     /// Who runs it.
     pub principal: String,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Error, TierChoice};
 
 /// Where a statement runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// Answered from the catalog or the session.

@@ -13,6 +13,9 @@ use super::problem::Problem;
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// 200 while the server works; 503 when a part has died that only a restart brings back.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "service", security(()),
+    responses((status = 200, description = "It works", body = String),
+        (status = 503, description = "A part has died", body = String)))]
 pub(super) async fn healthz(State(services): Shared) -> Response {
     if services.is_healthy() {
         return "ok\n".into_response();
@@ -22,6 +25,9 @@ pub(super) async fn healthz(State(services): Shared) -> Response {
 }
 
 /// 200 while statements are served; 503 while the server starts or stops.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()),
+    responses((status = 200, description = "Statements are served", body = String),
+        (status = 503, description = "Statements are not served", body = String)))]
 pub(super) async fn readyz(State(services): Shared) -> Response {
     match (services.is_ready(), services.is_healthy()) {
         (true, true) => "ready\n".into_response(),
@@ -31,6 +37,8 @@ pub(super) async fn readyz(State(services): Shared) -> Response {
 }
 
 /// All metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "service", security(()),
+    responses((status = 200, description = "All metrics", body = String)))]
 pub(super) async fn metrics() -> Response {
     match telemetry::metrics() {
         Ok(metrics) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render()).into_response(),

@@ -31,7 +31,7 @@ pub(in crate::query) enum Declared {
 ///
 /// # Errors
 /// The entry does not decode.
-pub(in crate::query) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
+pub(crate) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
     schema::decode(dataset.kind.columns_ipc())
         .map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
 }

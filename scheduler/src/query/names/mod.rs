@@ -5,6 +5,7 @@ mod information_schema;
 mod resolve;
 mod scope;
 
-pub(super) use declared::{Declared, ViewEntry, columns, declared};
+pub(crate) use declared::columns;
+pub(super) use declared::{Declared, ViewEntry, declared};
 pub(super) use resolve::{Resolver, absolute};
 pub(super) use scope::NameScope;

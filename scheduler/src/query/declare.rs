@@ -1,0 +1,162 @@
+//! Datasets that are made by requests other than SQL statements: the requests become what a
+//! statement is read to, and go the same way from there on.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::TableReference;
+use datafusion::sql::parser::CreateExternalTable;
+use datafusion::sql::sqlparser::ast::{ColumnDef, DataType, Ident, ObjectName, Value};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use lakegate_catalog::{Catalog, DatasetKind, NewDataset, OnExisting, PrincipalId, Volume};
+use lakegate_lake::Location;
+
+use super::statement::Scope;
+use super::{Error, QueryService, Settings};
+
+/// Deepest nesting of a column's type.
+const TYPE_NESTING_MAX: usize = 30;
+
+/// An external table to be made.
+#[derive(Debug, Clone)]
+pub struct NewTable {
+    /// Its name in its schema.
+    pub name: String,
+    /// The format of the files, such as `parquet`.
+    pub format: String,
+    /// A file, a folder or a glob.
+    pub location: String,
+    /// Names and SQL types of the columns; none to take them from the files.
+    pub columns: Vec<(String, String)>,
+    /// Columns whose values stand in the folders' names.
+    pub partition_columns: Vec<String>,
+    /// Options of the format, such as `format.delimiter`.
+    pub options: BTreeMap<String, String>,
+}
+
+impl QueryService {
+    /// Makes an external table in a schema, as `CREATE EXTERNAL TABLE` does. `catalog` is a handle
+    /// of `principal`.
+    ///
+    /// # Errors
+    /// As the statement.
+    pub async fn declare_table(
+        &self,
+        principal: PrincipalId,
+        catalog: &Catalog,
+        place: (&str, &str),
+        new: &NewTable,
+    ) -> Result<(), Error> {
+        let scope = scope_in(principal, place);
+        let create = CreateExternalTable {
+            name: object_name(place, &new.name),
+            columns: columns_of(&new.columns)?,
+            file_type: new.format.to_uppercase(),
+            locations: vec![new.location.clone()],
+            table_partition_cols: new.partition_columns.clone(),
+            order_exprs: Vec::new(),
+            if_not_exists: false,
+            or_replace: false,
+            temporary: false,
+            unbounded: false,
+            options: new
+                .options
+                .iter()
+                .map(|(key, value)| (key.clone(), Value::SingleQuotedString(value.clone())))
+                .collect(),
+            constraints: Vec::new(),
+        };
+        let definition = create.to_string();
+        self.create_external_table(&scope, catalog, &create, &definition).await
+    }
+
+    /// Makes a view of a query in a schema, as `CREATE VIEW` does. Names in the query that do not
+    /// say their schema are looked up in that of the view. `catalog` is a handle of `principal`.
+    ///
+    /// # Errors
+    /// As the statement.
+    pub async fn declare_view(
+        &self,
+        principal: PrincipalId,
+        catalog: &Catalog,
+        place: (&str, &str),
+        name: &str,
+        query: String,
+    ) -> Result<(), Error> {
+        let scope = scope_in(principal, place);
+        let name = TableReference::full(place.0, place.1, name);
+        self.create_view(scope, catalog, &name, query, OnExisting::Fail).await
+    }
+
+    /// Makes a volume over files that are there already. The catalog checks that its principal may
+    /// read the location.
+    ///
+    /// # Errors
+    /// The location is none that is served, or the catalog refuses.
+    pub async fn declare_volume(
+        &self,
+        catalog: &Catalog,
+        place: (&str, &str),
+        name: &str,
+        location: &str,
+    ) -> Result<(), Error> {
+        let location = Location::read(location)?.as_str().to_string();
+        let kind = DatasetKind::Volume(Volume { is_managed: false, location });
+        let new = NewDataset::new(place.0, place.1, name, kind);
+        catalog.create_dataset(&new, OnExisting::Fail).await?;
+        Ok(())
+    }
+}
+
+/// What a session of the principal in a schema would plan with.
+fn scope_in(principal: PrincipalId, (project, schema): (&str, &str)) -> Scope {
+    Scope {
+        principal,
+        settings: Settings::default(),
+        project: project.to_string(),
+        schema: schema.to_string(),
+    }
+}
+
+fn object_name((project, schema): (&str, &str), name: &str) -> ObjectName {
+    let parts = [project, schema, name];
+    ObjectName::from(parts.map(|part| Ident::with_quote('"', part)).to_vec())
+}
+
+fn columns_of(columns: &[(String, String)]) -> Result<Vec<ColumnDef>, Error> {
+    let column = |(name, sql_type): &(String, String)| {
+        let data_type = type_of(sql_type).ok_or_else(|| Error::InvalidType {
+            column: name.clone(),
+            written: sql_type.clone(),
+        })?;
+        let name = Ident::with_quote('"', name);
+        Ok(ColumnDef { name, data_type, options: Vec::new() })
+    };
+    columns.iter().map(column).collect()
+}
+
+/// The type that a text says; `None` where it says none, or something else besides.
+fn type_of(text: &str) -> Option<DataType> {
+    let dialect = GenericDialect {};
+    let parser = Parser::new(&dialect).with_recursion_limit(TYPE_NESTING_MAX);
+    let mut parser = parser.try_with_sql(text).ok()?;
+    let data_type = parser.parse_data_type().ok()?;
+    (parser.peek_token().token == Token::EOF).then_some(data_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_a_type_and_nothing_else() {
+        for good in ["bigint", "DECIMAL(12, 2)", "TIMESTAMP WITH TIME ZONE", "varchar"] {
+            assert!(type_of(good).is_some(), "{good}");
+        }
+        let deep = "ARRAY<".repeat(10_000);
+        for bad in ["", "bigint, b int", "bigint NOT NULL", "(", "'text'", &deep] {
+            assert!(type_of(bad).is_none(), "{bad}");
+        }
+    }
+}
