@@ -7,9 +7,18 @@
     reason = "a test reports by panicking"
 )]
 
+mod azure;
+mod azurite;
+mod fake_gcs;
+mod gcs;
+mod http;
 mod minio;
+mod nginx;
+mod postgres;
 mod rights;
 mod s3;
+mod shared_catalog;
+mod stored;
 
 use std::process::ExitCode;
 
@@ -18,5 +27,9 @@ use lakegate_tests::suite;
 fn main() -> ExitCode {
     let mut tests = rights::tests();
     tests.extend(s3::tests());
+    tests.extend(gcs::tests());
+    tests.extend(azure::tests());
+    tests.extend(http::tests());
+    tests.extend(shared_catalog::tests());
     suite::run(tests)
 }

@@ -14,6 +14,7 @@ use object_store::http::HttpBuilder;
 use object_store::limit::LimitStore;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
+use super::read_only::ReadOnly;
 use super::{Access, StoreKind, StoreUrl};
 use crate::Error;
 
@@ -62,7 +63,8 @@ pub(super) fn build(
             azure(url, access, bounds).build().map_err(of).map(|s| limited(s, bounds))
         }
         StoreKind::Http => {
-            http(url, access, bounds)?.build().map_err(of).map(|s| limited(s, bounds))
+            let store = http(url, access, bounds)?.build().map_err(of)?;
+            Ok(limited(ReadOnly::new(store, url.bucket()), bounds))
         }
     }
 }

@@ -10,6 +10,7 @@ mod bucket;
 mod build;
 mod kept;
 mod options;
+mod read_only;
 mod registry;
 mod url;
 
