@@ -9,6 +9,8 @@
 
 mod azure;
 mod azurite;
+mod bounds;
+mod cache;
 mod fake_gcs;
 mod gcs;
 mod http;
@@ -19,6 +21,7 @@ mod rights;
 mod s3;
 mod shared_catalog;
 mod stored;
+mod throttling;
 
 use std::process::ExitCode;
 
@@ -31,5 +34,7 @@ fn main() -> ExitCode {
     tests.extend(azure::tests());
     tests.extend(http::tests());
     tests.extend(shared_catalog::tests());
+    tests.extend(bounds::tests());
+    tests.extend(cache::tests());
     suite::run(tests)
 }

@@ -85,6 +85,12 @@ pub enum Error {
         #[source]
         source: Option<object_store::Error>,
     },
+    /// An object that became another one in the middle of a query.
+    #[error("{url:?} was replaced while it was read")]
+    ObjectChanged {
+        /// The URL.
+        url: String,
+    },
     /// A change of what can only be read.
     #[error("{url:?} can be read only")]
     ReadOnly {
@@ -213,7 +219,9 @@ impl Coded for Error {
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
             Error::NoAccess { .. } => ErrorCode::PermissionDenied,
-            Error::AccessUnavailable { .. } => ErrorCode::StorageError,
+            Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
+                ErrorCode::StorageError
+            }
             Error::Store { source, .. } => code_of_store(source),
             Error::MalformedLocation { .. }
             | Error::MalformedUrl { .. }
