@@ -51,7 +51,8 @@ demo: build $(VENV_DEMO)/.requirements
 		$(if $(EXECUTORS),--executors $(EXECUTORS)) $(if $(filter-out 0,$(DEMO_ONCE)),--once)
 
 .PHONY: lake
-lake: build test-lake-setup $(VENV_DEMO)/.requirements
+lake: build $(VENV_DEMO)/.requirements
+	@tests/lake/setup.sh minio
 	@LAKEGATE=$(LAKEGATE) $(VENV_DEMO)/bin/python -m demo.lake $(if $(filter-out 0,$(LAKE_ONCE)),--once)
 
 .PHONY: bench

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets the object stores that the tests and `make lake` read from, once, into the cache: MinIO and fake-gcs-server are
-# built with Go, Azurite comes from npm. What cannot be had is said in a line; the tests that need it then say so too.
+# built with Go, Azurite comes from npm. `setup.sh minio` gets MinIO alone, for `make lake`. What cannot be had is said in a line; the tests that need it then say so too.
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/lakegate"
@@ -58,9 +58,8 @@ install_azurite() {
     ln -sf "$cache/azurite/node_modules/.bin/azurite-blob" "$bin/azurite-blob"
 }
 
-# All that `make lake` needs, or with `all` also the other kinds of stores.
 build minio "$minio"
-if [ "${1:-all}" = all ]; then
+if [ "${1:-all}" != minio ]; then
     build fake-gcs-server "$fake_gcs"
     install_azurite
 fi
