@@ -12,10 +12,12 @@ PYTHON ?= python3
 LAKEGATE := $(CARGO_TARGET_DIR)/debug/lakegate
 VENV_DEMO := $(CACHE)/venv-demo
 VENV_BENCH := $(CACHE)/venv-bench
+VENV_IMAGES := $(CACHE)/venv-images
 
 # What the user may choose.
 EXECUTORS ?=
 DEMO_ONCE ?=
+LAKE_ONCE ?=
 SF ?= 1
 ONLY ?=
 RUNS ?= 3
@@ -27,6 +29,7 @@ help:
 	@echo "  make demo                 build, start a server on three million real flights, ask it, stay up"
 	@echo "  make demo EXECUTORS=2     the same on a fleet: one server, two executors"
 	@echo "  make demo DEMO_ONCE=1     the same, then stop (for scripts)"
+	@echo "  make lake                 the whole picture: server, two executors, PostgreSQL, MinIO with the flights; LAKE_ONCE=1"
 	@echo "  make test                 install what the tests need, run all of them"
 	@echo "  make lint                 formatting, clippy, dependency arrows, documents"
 	@echo "  make bench                TPC-H beside DuckDB and DataFusion; answers are checked first"
@@ -47,6 +50,11 @@ demo: build $(VENV_DEMO)/.requirements
 	@LAKEGATE=$(LAKEGATE) $(VENV_DEMO)/bin/python -m demo.run \
 		$(if $(EXECUTORS),--executors $(EXECUTORS)) $(if $(filter-out 0,$(DEMO_ONCE)),--once)
 
+.PHONY: lake
+lake: build $(VENV_DEMO)/.requirements
+	@tests/lake/setup.sh minio
+	@LAKEGATE=$(LAKEGATE) $(VENV_DEMO)/bin/python -m demo.lake $(if $(filter-out 0,$(LAKE_ONCE)),--once)
+
 .PHONY: bench
 bench: build $(VENV_BENCH)/.requirements
 	@LAKEGATE=$(LAKEGATE) $(VENV_BENCH)/bin/python -m benchmarks.run --cache $(CACHE) --scale $(SF) --runs $(RUNS) \
@@ -58,6 +66,7 @@ test: build test-python test-clients-setup test-lake-setup
 	cargo test --workspace
 	@$(MAKE) --no-print-directory demo DEMO_ONCE=1
 	@$(MAKE) --no-print-directory demo DEMO_ONCE=1 EXECUTORS=2
+	@$(MAKE) --no-print-directory lake LAKE_ONCE=1
 
 .PHONY: test-python
 test-python: $(VENV_BENCH)/.requirements
@@ -73,11 +82,12 @@ test-lake-setup:
 	tests/lake/setup.sh
 
 .PHONY: lint
-lint:
+lint: $(VENV_IMAGES)/.requirements
 	cargo fmt --all --check
 	.ci/check-arrows --self-test
 	.ci/check-arrows
 	.ci/check-docs
+	$(VENV_IMAGES)/bin/python .ci/check-images
 	@demo/build-progress "what clippy needs" cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: fmt
@@ -86,6 +96,10 @@ fmt:
 
 $(VENV_DEMO)/.requirements: demo/requirements.txt .ci/venv
 	@PYTHON=$(PYTHON) .ci/venv $(VENV_DEMO) demo/requirements.txt
+	@touch $@
+
+$(VENV_IMAGES)/.requirements: .ci/images-requirements.txt .ci/venv
+	@PYTHON=$(PYTHON) .ci/venv $(VENV_IMAGES) .ci/images-requirements.txt
 	@touch $@
 
 $(VENV_BENCH)/.requirements: benchmarks/requirements.txt .ci/venv

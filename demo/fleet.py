@@ -56,6 +56,11 @@ def default_address():
     return f"127.0.0.1:{DEFAULT_PORT}"
 
 
+def without_settings():
+    """The environment without the settings of the caller's own Lakegate."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("LAKEGATE_")}
+
+
 def _die_with_parent():
     """Has the kernel stop a child whose parent was killed without a chance to stop it."""
     if sys.platform == "linux":
@@ -63,16 +68,16 @@ def _die_with_parent():
 
 
 class Process:
-    """One lakegate process: its standard output line by line, its log in a file."""
+    """One child process: its standard output line by line, its log in a file."""
 
-    def __init__(self, name, arguments, environment, folder):
+    def __init__(self, name, command, environment, folder, stdin=subprocess.DEVNULL):
         self.name = name
         self.log = folder / f"{name}.log"
         self.lines = []
         with open(self.log, "wb") as log:
             self.child = subprocess.Popen(
-                [str(binary()), *arguments],
-                stdin=subprocess.DEVNULL,
+                [str(word) for word in command],
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
@@ -132,13 +137,17 @@ class Process:
 
 
 class Fleet:
-    """A server with `executors` executors; use it in a `with` statement."""
+    """A server with `executors` executors; use it in a `with` statement.
 
-    def __init__(self, executors=0, listen="127.0.0.1:0", cores=None, memory=None):
+    `variables` are added to the environment of the server.
+    """
+
+    def __init__(self, executors=0, listen="127.0.0.1:0", cores=None, memory=None, variables=None):
         self.executor_count = executors
         self.listen = listen
         self.cores = cores
         self.memory = memory
+        self.variables = variables or {}
         self.server = None
         self.executors = []
         self.address = None
@@ -163,11 +172,12 @@ class Fleet:
 
     def _start(self):
         # Settings of the caller's own Lakegate must not reach this one.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("LAKEGATE_")}
+        environment = without_settings()
         serve = ["serve", "--data-dir", str(self.folder / "server"), "--listen", self.listen]
         if self.executor_count:
             serve += ["--cluster-listen", "127.0.0.1:0"]
-        self.server = Process("server", serve, dict(environment, LAKEGATE_ADMIN_PASSWORD=PASSWORD), self.folder)
+        variables = dict(environment, LAKEGATE_ADMIN_PASSWORD=PASSWORD, **self.variables)
+        self.server = Process("server", [binary(), *serve], variables, self.folder)
         self.address = self.server.wait_line("listening on ").removeprefix("grpc://")
         if self.executor_count:
             cluster = self.server.wait_line("cluster port on ")
@@ -180,12 +190,12 @@ class Fleet:
 
     def _start_executor(self, index, cluster, environment):
         folder = str(self.folder / f"executor-{index}")
-        arguments = ["executor", "--scheduler", cluster, "--data-dir", folder]
+        command = [binary(), "executor", "--scheduler", cluster, "--data-dir", folder]
         if self.cores:
-            arguments += ["--cores", str(self.cores)]
+            command += ["--cores", self.cores]
         if self.memory:
-            arguments += ["--memory", self.memory]
-        self.executors.append(Process(f"executor-{index}", arguments, environment, self.folder))
+            command += ["--memory", self.memory]
+        self.executors.append(Process(f"executor-{index}", command, environment, self.folder))
 
     def wait(self, condition, what):
         """Waits until a condition holds; fails when a process ends or the time limit passes."""

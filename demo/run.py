@@ -20,9 +20,9 @@ FOLDER = Path(__file__).resolve().parent
 TIERS = ("local", "durable")
 
 
-def statements():
-    """The statements that create the demo's tables."""
-    text = string.Template((FOLDER / "tables.sql").read_text()).substitute(DATA=FOLDER / "data")
+def statements(data=FOLDER / "data"):
+    """The statements that create the demo's tables, of files below a folder or URL."""
+    text = string.Template((FOLDER / "tables.sql").read_text()).substitute(DATA=data)
     code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     return [statement.strip() for statement in code.split(";") if statement.strip()]
 
@@ -88,11 +88,11 @@ def same(local, durable, sql):
     return not found
 
 
-def stay(running):
+def stay(processes):
     """Waits for Ctrl-C; fails when a process ends before."""
     print("\nCtrl-C stops everything.", flush=True)
     while True:
-        for process in [running.server, *running.executors]:
+        for process in processes:
             process.check_alive()
         time.sleep(1)
 
@@ -102,16 +102,19 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
+def connect(running):
+    """A connection to a running fleet."""
+    keywords = {"username": fleet.USER, "password": fleet.PASSWORD}
+    return dbapi.connect(running.url, db_kwargs=keywords, autocommit=True)
+
+
 def demo(arguments):
     """The whole demo; gives the exit code."""
     listen = "127.0.0.1:0" if arguments.once else fleet.default_address()
     count = arguments.executors
     print(f"starting the server{f' and {count} executors' if count else ''}")
     with fleet.Fleet(count, listen) as running:
-        connection = dbapi.connect(
-            running.url, db_kwargs={"username": fleet.USER, "password": fleet.PASSWORD}, autocommit=True
-        )
-        with connection:
+        with connect(running) as connection:
             for statement in statements():
                 execute(connection, statement)
             wrong = ask_all(running, connection)
@@ -121,11 +124,25 @@ def demo(arguments):
             return 1
         if not arguments.once:
             try:
-                stay(running)
+                stay([running.server, *running.executors])
             except KeyboardInterrupt:
                 print("\nstopping", flush=True)
     print("stopped")
     return 0
+
+
+def run(work):
+    """Runs the work of a program that Ctrl-C or SIGTERM ends, and leaves with its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        sys.exit(work())
+    except KeyboardInterrupt:
+        print("\nstopped", flush=True)
+        sys.exit(130)
+    except (fleet.StartError, dbapi.Error) as error:
+        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def main():
@@ -133,16 +150,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--executors", type=int, default=0, help="how many executors to start beside the server")
     parser.add_argument("--once", action="store_true", help="end after the queries instead of staying up")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    try:
-        sys.exit(demo(parser.parse_args()))
-    except KeyboardInterrupt:
-        print("\nstopped", flush=True)
-        sys.exit(130)
-    except (fleet.StartError, dbapi.Error) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        sys.exit(1)
+    arguments = parser.parse_args()
+    run(lambda: demo(arguments))
 
 
 if __name__ == "__main__":

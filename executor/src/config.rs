@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
+use lakegate_lake::store::{self, StoreSettings};
 use serde::Deserialize;
 
 /// Variables of the server, which may stand in the same environment.
 const SERVER_VARIABLES: &[&str] = &["LAKEGATE_CLUSTER_LISTEN"];
 
-/// Every setting of an executor.
+/// Every setting that an executor alone has.
 pub(crate) const KEYS: &[KnownKey] = &[
     KnownKey::required("scheduler", "127.0.0.1:8816", "HOST:PORT of the scheduler's cluster port."),
     KnownKey::new(
         "data_dir",
         "./lakegate-executor-data",
-        "Folder for shuffle files and spilled data; emptied at start.",
+        "Folder for shuffle files and spilled data, emptied at start, and for the cache, which stays.",
     ),
     KnownKey::optional(
         "listen",
@@ -70,6 +71,8 @@ pub struct Config {
     /// Age at which files go even if the scheduler cannot be asked.
     #[serde(with = "lakegate_common::duration")]
     pub file_age_max: Duration,
+    /// Object stores.
+    pub store: StoreSettings,
 }
 
 /// What the command line gives.
@@ -88,7 +91,7 @@ impl Config {
     /// # Errors
     /// All faults of all of them.
     pub fn load(options: Options) -> Result<Self, ConfigError> {
-        Loader::new(KEYS)
+        Loader::new(&[KEYS, store::KEYS].concat())
             .file(options.config_file.as_deref())
             .environment(SERVER_VARIABLES)
             .flags(options.flags)
@@ -110,6 +113,7 @@ impl Config {
         if self.memory.is_some_and(|memory| memory < ByteSize::mib(16)) {
             faults.push(("memory", "is less than 16MiB, which runs nothing".to_string()));
         }
+        faults.extend(self.store.faults());
         faults
     }
 }

@@ -12,7 +12,8 @@ use lakegate_common::cluster_token::ClusterToken;
 use lakegate_engine::channel::{self, KEEPALIVE, MESSAGE_BYTES_MAX};
 use lakegate_engine::codec;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
-use lakegate_lake::store::{Bounds, Stores};
+use lakegate_lake::cache::DataCache;
+use lakegate_lake::store::Stores;
 use lakegate_proto::cluster::v1::executor_server::ExecutorServer;
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
@@ -72,7 +73,11 @@ impl Node {
         let membership = Membership::new(&config.scheduler, facts, token)?;
         let (reports, reporter) = reporter::channel();
         let access = SchedulerAccess::new(membership.member(), token.clone());
-        let stores = Stores::new(Arc::new(access), Bounds::default());
+        let cache = DataCache::open(scratch.cache(), config.store.cache()).map_err(|source| {
+            let path = scratch.cache().to_path_buf();
+            Error::Scratch { action: "opening the cache in", path, source }
+        })?;
+        let stores = Stores::new(Arc::new(access), config.store.bounds(), cache);
         let environment = environment(&config, memory, &scratch, token, stores)?;
         let tasks = TaskRunner::new(environment, threads.handle(), reports.clone());
         let mut node = Self {
@@ -199,7 +204,8 @@ fn environment(
         codec: codec::plan_codec(),
         functions: Arc::new(codec::functions()),
         config: channel::executor_config(token).map_err(failed)?,
-        runtime: runtime(limits, scratch.spill(), stores).map_err(failed)?,
+        runtime: runtime(limits, scratch.spill(), Arc::clone(&stores)).map_err(failed)?,
+        stores,
         scratch: Arc::clone(scratch),
         engine: DefaultExecutionEngine::with_client_pool(Arc::new(ShuffleClients::new(
             Handle::current(),

@@ -1,7 +1,7 @@
 //! The executor's data folder: shuffle files below `work`, spilled data below `spill`.
 //!
 //! Shuffle files of a task lie in `work/JOB/STAGE/…`. Both folders are emptied at start, since no
-//! scheduler asks for files of an earlier process. A lock keeps two executors out of one folder.
+//! scheduler asks for files of an earlier process. What lies below `cache` stays. A lock keeps two executors out of one folder.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,6 +15,7 @@ use crate::Error;
 pub(crate) struct Scratch {
     work: PathBuf,
     spill: PathBuf,
+    cache: PathBuf,
     _lock: File,
 }
 
@@ -38,8 +39,8 @@ impl Scratch {
                 Error::Scratch { action: "locking", path: lock_path.clone(), source }
             }
         })?;
-        let scratch =
-            Self { work: data_dir.join("work"), spill: data_dir.join("spill"), _lock: lock };
+        let [work, spill, cache] = ["work", "spill", "cache"].map(|name| data_dir.join(name));
+        let scratch = Self { work, spill, cache, _lock: lock };
         for folder in [&scratch.work, &scratch.spill] {
             empty(folder).map_err(failed("emptying", folder))?;
         }
@@ -54,6 +55,11 @@ impl Scratch {
     /// Where spilled data lies.
     pub(crate) fn spill(&self) -> &Path {
         &self.spill
+    }
+
+    /// Where parts of objects are kept, beyond the end of the process.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// Jobs of which there are files.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
+use lakegate_lake::store::{self, StoreSettings};
 use serde::Deserialize;
 
 use crate::{durable, frontend, query, session};
 
-/// Every setting of the server.
+/// Every setting that the server alone has.
 pub const KEYS: &[KnownKey] = &[
     KnownKey::new("data_dir", "./lakegate-data", "Folder of catalog, keys and scratch space."),
     KnownKey::new(
@@ -170,6 +171,8 @@ pub struct Config {
     pub queries: QueriesConfig,
     /// Bounds of what clients may send and hold.
     pub limits: LimitsConfig,
+    /// Object stores.
+    pub store: StoreSettings,
 }
 
 /// Settings of queries that run in the server.
@@ -242,7 +245,7 @@ impl Config {
     /// # Errors
     /// Every fault of every layer.
     pub fn load(file: Option<&Path>, flags: BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        Loader::new(KEYS)
+        Loader::new(&keys())
             .file(file)
             .environment(OTHER_VARIABLES)
             .flags(flags)
@@ -274,6 +277,7 @@ impl Config {
                 format!("is more than {RESULT_MESSAGE_MAX}"),
             ));
         }
+        faults.extend(self.store.faults());
         faults
     }
 
@@ -331,6 +335,10 @@ impl Config {
     }
 }
 
+fn keys() -> Vec<KnownKey> {
+    [KEYS, store::KEYS].concat()
+}
+
 /// The host of `HOST:PORT`, without the brackets of IPv6.
 fn host_of(address: &str) -> Result<&str, String> {
     let refused = || format!("{address:?} is not of the form HOST:PORT");
@@ -367,7 +375,7 @@ mod tests {
 
     fn load(flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let flags = flags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        Loader::new(KEYS).flags(flags).load_checked(Config::faults)
+        Loader::new(&keys()).flags(flags).load_checked(Config::faults)
     }
 
     #[test]

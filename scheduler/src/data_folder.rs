@@ -69,6 +69,11 @@ impl DataFolder {
         self.path.join("tables")
     }
 
+    /// The folder for parts of objects that were read; not emptied at start.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+
     /// The folder for what queries spill.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.path.join("scratch")

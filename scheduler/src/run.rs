@@ -11,7 +11,8 @@ use lakegate_catalog::{Catalog, CatalogUrl, KeyRing, MasterKey};
 use lakegate_common::secret::{self, Secret};
 use lakegate_common::supervisor::{OnFailure, Stage, Supervisor, shutdown_signal};
 use lakegate_common::telemetry;
-use lakegate_lake::store::{AccessSource, Bounds, Stores};
+use lakegate_lake::cache::DataCache;
+use lakegate_lake::store::{AccessSource, Stores};
 use tokio::net::TcpListener;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -90,7 +91,8 @@ async fn start(config: &Config) -> Result<Running, Error> {
     create_admin(&catalog).await?;
 
     let access: Arc<dyn AccessSource> = Arc::new(CatalogAccess::new(catalog.clone()));
-    let stores = Stores::new(Arc::clone(&access), Bounds::default());
+    let cache = open_cache(&folder, config)?;
+    let stores = Stores::new(Arc::clone(&access), config.store.bounds(), cache);
 
     let mut cluster_address = None;
     let mut durable = None;
@@ -219,6 +221,16 @@ async fn open_catalog(folder: &DataFolder) -> Result<Catalog, Error> {
         keys = keys.with_previous(MasterKey::from_secret(&Secret::from_text(previous))?);
     }
     Ok(Catalog::open_with(&url, Some(keys)).await?)
+}
+
+/// The cache of objects, with what an earlier process left in it.
+fn open_cache(folder: &DataFolder, config: &Config) -> Result<Option<Arc<DataCache>>, Error> {
+    let path = folder.cache();
+    DataCache::open(&path, config.store.cache()).map_err(|source| Error::DataFolder {
+        action: "opening the cache",
+        path,
+        source,
+    })
 }
 
 /// The token by which executors join: given, or made once and kept.

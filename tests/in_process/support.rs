@@ -15,7 +15,7 @@ use lakegate_common::ByteSize;
 use lakegate_common::cluster_token::ClusterToken;
 use lakegate_common::secret::Secret;
 use lakegate_executor::{Config, Node};
-use lakegate_lake::store::NoAccess;
+use lakegate_lake::store::{NoAccess, StoreSettings};
 use lakegate_scheduler::durable::{self, ClusterPort, Durable, DurableQuery, ExecutorState};
 use lakegate_scheduler::query::QueryId;
 use tempfile::TempDir;
@@ -53,6 +53,7 @@ impl Executor {
             spill_limit: ByteSize::gib(1),
             drain_grace: Duration::from_secs(5),
             file_age_max: Duration::from_secs(3600),
+            store: StoreSettings::default(),
         };
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -7,9 +7,21 @@
     reason = "a test reports by panicking"
 )]
 
+mod azure;
+mod azurite;
+mod bounds;
+mod cache;
+mod fake_gcs;
+mod gcs;
+mod http;
 mod minio;
+mod nginx;
+mod postgres;
 mod rights;
 mod s3;
+mod shared_catalog;
+mod stored;
+mod throttling;
 
 use std::process::ExitCode;
 
@@ -18,5 +30,11 @@ use lakegate_tests::suite;
 fn main() -> ExitCode {
     let mut tests = rights::tests();
     tests.extend(s3::tests());
+    tests.extend(gcs::tests());
+    tests.extend(azure::tests());
+    tests.extend(http::tests());
+    tests.extend(shared_catalog::tests());
+    tests.extend(bounds::tests());
+    tests.extend(cache::tests());
     suite::run(tests)
 }

@@ -1,19 +1,17 @@
 //! A MinIO server with one bucket, on a free port.
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lakegate_tests::process::Process;
-use lakegate_tests::sql::runtime;
 use lakegate_tests::{requirements, wait};
+use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
-use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
+
+use crate::stored::free_address;
 
 /// The only bucket.
 pub(crate) const BUCKET: &str = "lake";
@@ -62,24 +60,8 @@ impl Minio {
         format!("http://{}", self.address)
     }
 
-    /// Puts all files of a folder below a prefix of the bucket.
-    pub(crate) fn upload(&self, folder: &Path, prefix: &str) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = format!("{prefix}/{}", path.file_name().unwrap().to_str().unwrap());
-            if path.is_dir() {
-                self.upload(&path, &name);
-            } else {
-                let bytes = fs::read(&path).unwrap();
-                // Parsed, not built: names of Delta's files carry escapes that must stay.
-                let at = ObjectPath::parse(&name).unwrap();
-                runtime().block_on(self.store.put(&at, bytes.into())).unwrap();
-            }
-        }
+    /// The bucket, as its owner reaches it.
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
     }
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }

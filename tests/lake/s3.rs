@@ -1,10 +1,11 @@
 //! Datasets in an object store that speaks S3, read by one process and by executors.
 
 use lakegate_tests::sql::Sql;
-use lakegate_tests::{Cluster, Requirement, binary, suite};
+use lakegate_tests::{Cluster, Requirement, suite};
 use libtest_mimic::Trial;
 
 use crate::minio::{BUCKET, KEY, Minio, SECRET};
+use crate::stored;
 
 pub(crate) fn tests() -> Vec<Trial> {
     let needs: &'static [Requirement] = &[Requirement::Tool("minio")];
@@ -21,10 +22,8 @@ pub(crate) fn tests() -> Vec<Trial> {
 /// A server with two executors, and a bucket with the Delta and Parquet tables of the SQL tests.
 fn lake() -> (Minio, Cluster, Sql) {
     let minio = Minio::start();
-    let data = binary::workspace().join("tests/slt/data");
-    minio.upload(&data.join("delta"), "raw/delta");
-    minio.upload(&data.join("parts"), "raw/parts");
-    minio.upload(&data.join("parts"), "outside/parts");
+    stored::upload(minio.store(), "raw");
+    stored::upload(minio.store(), "outside");
     let cluster = Cluster::start(2);
     let mut admin = cluster.server.connect();
     admin.run(&format!(
@@ -40,30 +39,9 @@ fn lake() -> (Minio, Cluster, Sql) {
 
 fn alike_on_both_tiers() {
     let (_minio, mut cluster, mut admin) = lake();
-    for (name, format, path) in [
-        ("visits", "DELTA", "delta/visits"),
-        ("measured", "DELTA", "delta/measured/"),
-        ("numbers", "PARQUET", "parts"),
-        ("some_numbers", "PARQUET", "parts/numbers-[01].parquet"),
-    ] {
-        admin.run(&format!(
-            "CREATE EXTERNAL TABLE {name} STORED AS {format} LOCATION 's3://{BUCKET}/raw/{path}'"
-        ));
-    }
-    for tier in ["local", "durable"] {
-        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
-        assert_eq!(admin.run("SELECT count(*), sum(n) FROM measured"), [["56", "3958"]], "{tier}");
-        assert_eq!(admin.run("SELECT count(*), sum(id) FROM visits"), [["15", "330"]], "{tier}");
-        assert_eq!(admin.run("SELECT DISTINCT shop FROM visits").len(), 3, "{tier}");
-        assert_eq!(admin.run("SELECT count(*), max(n) FROM numbers"), [["1000", "999"]], "{tier}");
-        assert_eq!(admin.run("SELECT max(n) FROM some_numbers"), [["499"]], "{tier}");
-    }
-    let told = cluster.server.http().get("/api/v1/queries").unwrap().body;
-    assert!(!told.contains(SECRET));
-    assert!(!cluster.server.process().log_contains(SECRET));
-    for executor in &mut cluster.executors {
-        assert!(!executor.process().log_contains(SECRET));
-    }
+    stored::declare(&mut admin, &format!("s3://{BUCKET}/raw"));
+    stored::assert_alike_on_both_tiers(&mut admin);
+    stored::assert_nowhere(&mut cluster, SECRET);
 }
 
 fn within_locations() {

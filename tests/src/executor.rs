@@ -16,6 +16,7 @@ pub struct Options {
     token: String,
     arguments: Vec<String>,
     wrapper: Vec<String>,
+    environment: Vec<(String, String)>,
     data_folder: Option<PathBuf>,
 }
 
@@ -27,6 +28,7 @@ impl Options {
             token: CLUSTER_TOKEN.to_owned(),
             arguments: Vec::new(),
             wrapper: Vec::new(),
+            environment: Vec::new(),
             data_folder: None,
         }
     }
@@ -40,6 +42,12 @@ impl Options {
     /// Adds arguments of the command line.
     pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Adds a variable of the environment.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -67,6 +75,7 @@ impl Options {
         command.arg(data_folder).args(&self.arguments);
         remove_settings(&mut command);
         command.env("LAKEGATE_CLUSTER_TOKEN", &self.token);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Executor { process: Process::spawn(name, command), folder }
     }
 }

@@ -63,6 +63,8 @@ fn is_on_path(name: &str) -> bool {
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let built = data::cache().join("bin");
-    let mut folders = env::split_paths(&path).chain([built]);
+    // Servers lie where only root's search path looks.
+    let servers = PathBuf::from("/usr/sbin");
+    let mut folders = env::split_paths(&path).chain([built, servers]);
     folders.find_map(|folder| Some(folder.join(name)).filter(|program| program.is_file()))
 }

@@ -20,10 +20,13 @@ use ballista_executor::execution_engine::{
 };
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::metrics::{Count, Metric, MetricValue};
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use lakegate_engine::codec::PlanCodec;
+use lakegate_engine::runtime::for_query;
+use lakegate_lake::store::{QueryStores, Stores, Used};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -66,8 +69,10 @@ pub(crate) struct Environment {
     pub(crate) functions: Arc<BallistaFunctionRegistry>,
     /// What a task's settings are read into.
     pub(crate) config: SessionConfig,
-    /// Memory, spill folder and stores.
+    /// Memory and spill folder.
     pub(crate) runtime: Arc<RuntimeEnv>,
+    /// Objects.
+    pub(crate) stores: Arc<Stores>,
     /// Where shuffle files go.
     pub(crate) scratch: Arc<Scratch>,
     /// Makes a runnable stage of a plan.
@@ -81,6 +86,13 @@ pub(crate) struct TaskRunner {
     running: Mutex<HashMap<TaskKey, Running>>,
     reports: Reports,
     files: FileNumbers,
+}
+
+/// What the tasks of one launch read with.
+#[derive(Clone)]
+struct Reading {
+    runtime: Arc<RuntimeEnv>,
+    stores: Arc<QueryStores>,
 }
 
 /// A task under way.
@@ -108,11 +120,14 @@ impl TaskRunner {
         definition: MultiTaskDefinition,
     ) {
         let failed: Vec<_> = outcome::unread(&definition);
-        let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.decode(definition)))
+        let reading = self.reading();
+        let decode = || self.decode(definition, &reading);
+        let decoded = std::panic::catch_unwind(AssertUnwindSafe(decode))
             .unwrap_or_else(|panic| Err(BallistaError::Internal(outcome::panic_text(&*panic))));
         match decoded {
             Ok(tasks) => {
-                tasks.into_iter().for_each(|task| self.start(executor_id.to_string(), task))
+                let start = |task| self.start(executor_id.to_string(), task, reading.clone());
+                tasks.into_iter().for_each(start);
             }
             Err(error) => {
                 let failure = outcome::failed_task(error);
@@ -129,12 +144,18 @@ impl TaskRunner {
         }
     }
 
+    fn reading(&self) -> Reading {
+        let stores = self.environment.stores.for_query();
+        Reading { runtime: for_query(&self.environment.runtime, &stores), stores }
+    }
+
     fn decode(
         &self,
         definition: MultiTaskDefinition,
+        reading: &Reading,
     ) -> Result<Vec<TaskDefinition>, BallistaError> {
-        let Environment { codec, functions, config, runtime, .. } = &self.environment;
-        let runtime = Arc::clone(runtime);
+        let Environment { codec, functions, config, .. } = &self.environment;
+        let runtime = Arc::clone(&reading.runtime);
         get_task_definition_vec(
             definition,
             Arc::new(move |_| Ok(Arc::clone(&runtime))),
@@ -147,7 +168,7 @@ impl TaskRunner {
         )
     }
 
-    fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition) {
+    fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition, reading: Reading) {
         let key =
             TaskKey { job_id: task.job_id.clone(), stage_id: task.stage_id, task_id: task.task_id };
         let (abort, registration) = AbortHandle::new_pair();
@@ -160,7 +181,7 @@ impl TaskRunner {
         }
         let runner = Arc::clone(self);
         self.threads.spawn(async move {
-            runner.run(executor_id, task, registration).await;
+            runner.run(executor_id, task, reading, registration).await;
             {
                 let mut running = runner.running.lock();
                 // A later attempt may have taken the place.
@@ -177,11 +198,12 @@ impl TaskRunner {
         &self,
         executor_id: String,
         task: TaskDefinition,
+        reading: Reading,
         registration: AbortRegistration,
     ) {
         let mut status = outcome::status_of(&task);
         let mut times = Times { launch: task.launch_time, start: now_ms(), end: 0 };
-        let work = AssertUnwindSafe(self.execute(&executor_id, task)).catch_unwind();
+        let work = AssertUnwindSafe(self.execute(&executor_id, task, reading)).catch_unwind();
         let result = match Abortable::new(work, registration).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(BallistaError::Internal(outcome::panic_text(&*panic))),
@@ -196,8 +218,9 @@ impl TaskRunner {
         &self,
         executor_id: &str,
         task: TaskDefinition,
+        reading: Reading,
     ) -> Result<outcome::Success, BallistaError> {
-        let Environment { runtime, scratch, engine, .. } = &self.environment;
+        let Environment { scratch, engine, .. } = &self.environment;
         // Cancelled when this future is dropped, which is how a task is aborted.
         let stop = CancellationToken::new();
         let plan = stoppable(task.plan, &stop)?;
@@ -220,10 +243,10 @@ impl TaskRunner {
             functions.higher_order_functions.clone(),
             functions.aggregate_functions.clone(),
             functions.window_functions.clone(),
-            Arc::clone(runtime),
+            Arc::clone(&reading.runtime),
         );
         let partitions = stage.execute_query_stage(task.task_id, Arc::new(context)).await?;
-        let metrics = operator_metrics(stage.as_ref());
+        let metrics = operator_metrics(stage.as_ref(), reading.stores.take_used());
         let task = SuccessfulTask {
             executor_id: executor_id.to_string(),
             partitions,
@@ -293,12 +316,23 @@ impl TaskRunner {
     }
 }
 
-/// Metrics of every operator, or none where one cannot be written down.
+/// Metrics of every operator, or none where one cannot be written down. Those of the first also
+/// say what was asked of object stores.
 fn operator_metrics(
     stage: &dyn QueryStageExecutor,
+    used: Used,
 ) -> Vec<ballista_core::serde::protobuf::OperatorMetricsSet> {
+    let mut metrics = stage.collect_plan_metrics();
+    if let Some(first) = metrics.first_mut().filter(|_| used != Used::default()) {
+        for (name, value) in used.counts() {
+            let count = Count::new();
+            count.add(usize::try_from(value).unwrap_or(usize::MAX));
+            let value = MetricValue::Count { name: name.into(), count };
+            first.push(Arc::new(Metric::new(value, None)));
+        }
+    }
     let metrics: Result<Vec<_>, BallistaError> =
-        stage.collect_plan_metrics().into_iter().map(TryInto::try_into).collect();
+        metrics.into_iter().map(TryInto::try_into).collect();
     metrics.unwrap_or_default()
 }
 

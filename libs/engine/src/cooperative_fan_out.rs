@@ -75,8 +75,12 @@ mod tests {
         let config = local_config(2).with_create_default_catalog_and_schema(true);
         let session = SessionContext::new_with_state(local_state(
             config,
-            runtime(limits, scratch.path(), Stores::new(Arc::new(NoAccess), Bounds::default()))
-                .unwrap(),
+            runtime(
+                limits,
+                scratch.path(),
+                Stores::new(Arc::new(NoAccess), Bounds::default(), None),
+            )
+            .unwrap(),
         ));
         let sql = "select count(*) from generate_series(1, 10) a(x) join generate_series(1, 10) b(y) on a.x = b.y";
         let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();

@@ -10,7 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use lakegate_common::ByteSize;
-use lakegate_lake::store::Stores;
+use lakegate_lake::store::{QueryStores, Stores};
 
 /// How many of the largest memory consumers an exhausted pool names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
@@ -51,4 +51,11 @@ pub fn runtime(
         .with_cache_manager(caches)
         .with_object_store_registry(stores)
         .build_arc()
+}
+
+/// `runtime` for one query, which reaches objects by `stores`.
+pub fn for_query(runtime: &RuntimeEnv, stores: &Arc<QueryStores>) -> Arc<RuntimeEnv> {
+    let mut runtime = runtime.clone();
+    runtime.object_store_registry = Arc::clone(stores) as _;
+    Arc::new(runtime)
 }

@@ -76,6 +76,27 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
+    /// A folder of a server that does not tell what lies in it.
+    #[error("what lies below {url:?} cannot be listed: the server gives files, not folders")]
+    NotListed {
+        /// The URL of the folder.
+        url: String,
+        /// What the server said, if it was asked.
+        #[source]
+        source: Option<object_store::Error>,
+    },
+    /// An object that became another one in the middle of a query.
+    #[error("{url:?} was replaced while it was read")]
+    ObjectChanged {
+        /// The URL.
+        url: String,
+    },
+    /// A change of what can only be read.
+    #[error("{url:?} can be read only")]
+    ReadOnly {
+        /// The URL.
+        url: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -247,9 +268,14 @@ pub enum Error {
 impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
-            Error::UnknownScheme { .. } | Error::UnknownFormat { .. } => ErrorCode::Unsupported,
+            Error::UnknownScheme { .. }
+            | Error::UnknownFormat { .. }
+            | Error::NotListed { .. }
+            | Error::ReadOnly { .. } => ErrorCode::Unsupported,
             Error::NoAccess { .. } => ErrorCode::PermissionDenied,
-            Error::AccessUnavailable { .. } => ErrorCode::StorageError,
+            Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
+                ErrorCode::StorageError
+            }
             Error::Store { source, .. } => code_of_store(source),
             Error::MalformedLocation { .. }
             | Error::MalformedUrl { .. }
@@ -296,6 +322,7 @@ impl Coded for Error {
             Error::NoAccess { .. } => {
                 "CREATE LOCATION name URL 's3://bucket/prefix/' CREDENTIAL name"
             }
+            Error::NotListed { .. } => "behind HTTP a table is one file: name it",
             Error::LocationNotFound { .. } => {
                 "paths are those of the server's machine; executors must see the same path"
             }

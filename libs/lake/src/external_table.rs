@@ -48,7 +48,7 @@ impl ExternalTable {
     /// # Errors
     /// [`Error::LocationEmpty`] where no file of the format lies, [`Error::UnreadableFiles`] where
     /// the files are of another format, [`Error::InvalidColumns`] where the declaration and the
-    /// folder names disagree.
+    /// folder names disagree, [`Error::NotListed`] for a folder behind HTTP.
     pub async fn discover(state: &SessionState, declaration: Declaration) -> Result<Self, Error> {
         let Declaration { format, location, columns, partition_columns, options } = declaration;
         if format == Format::Delta {
@@ -106,6 +106,9 @@ impl ExternalTable {
             return Err(Error::InvalidColumns {
                 reason: "a Delta table's log says its columns, partitions and options".to_string(),
             });
+        }
+        if location.as_str().starts_with("http") {
+            return Err(Error::NotListed { url: location.to_string(), source: None });
         }
         let log = DeltaLog::in_session(state, TableRoot::parse(location.as_str())?)?;
         let newest = log.open(AsOf::Latest).await?;

@@ -1,6 +1,7 @@
 //! Tables on object storage: where their files lie, what format they have, and how a scan of them
 //! is planned.
 
+pub mod cache;
 pub mod delta;
 mod error;
 mod external_table;

@@ -6,7 +6,9 @@ use ballista_core::serde::protobuf::task_status::Status;
 use ballista_scheduler::display::format_stage_metrics;
 use ballista_scheduler::state::execution_graph::ExecutionGraph;
 use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use lakegate_lake::store::Used;
 use serde::Serialize;
 
 /// How far one stage is.
@@ -29,6 +31,8 @@ pub struct StageReport {
     pub tasks: usize,
     /// The stage's plan with what its operators measured.
     pub plan_with_metrics: String,
+    /// What its tasks asked of object stores.
+    pub used: Used,
 }
 
 /// The stages of a job, by number.
@@ -60,12 +64,23 @@ pub(super) fn reports(graph: &dyn ExecutionGraph) -> Vec<StageReport> {
             stage_id: *stage_id,
             tasks: stage.task_infos.len(),
             plan_with_metrics: format_stage_metrics(stage.plan.as_ref(), &stage.stage_metrics),
+            used: used(&stage.stage_metrics),
         }),
         _ => None,
     });
     let mut reports: Vec<StageReport> = reported.collect();
     reports.sort_unstable_by_key(|report| report.stage_id);
     reports
+}
+
+/// What the tasks of a stage told of object stores, which stands among the metrics of its first
+/// operator.
+fn used(metrics: &[MetricsSet]) -> Used {
+    let first = metrics.first();
+    Used::by_name(|name| {
+        let sum = first.and_then(|metrics| metrics.sum_by_name(name));
+        sum.map_or(0, |sum| sum.as_usize() as u64)
+    })
 }
 
 fn progress(stage_id: usize, stage: &ExecutionStage) -> StageProgress {

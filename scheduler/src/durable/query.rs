@@ -14,6 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use lakegate_lake::store::Side;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -198,6 +199,9 @@ impl Run {
             integrity::check_ended(graph.as_ref(), &locations)
                 .map_err(|reason| Stop::End(End::Inconsistent(reason)))?;
         }
+        progress::reports(graph.as_ref())
+            .into_iter()
+            .for_each(|stage| stage.used.record(Side::Executors));
         *self.graph.lock() = Some(graph);
         self.stages.send_modify(|stages| {
             stages.iter_mut().for_each(|stage| stage.tasks_done = stage.tasks)

@@ -7,6 +7,7 @@ use datafusion::common::format::{ExplainFormat, ExplainStatementOptions};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
+use lakegate_lake::store::Used;
 
 use super::describe::{EXPLAIN, table};
 use super::{Error, Route};
@@ -57,6 +58,13 @@ impl Explanation {
                 &format!("stage {} ({} tasks)", stage.stage_id, stage.tasks),
                 stage.plan_with_metrics,
             );
+        }
+    }
+
+    /// What was asked of object stores, if anything was.
+    pub(super) fn object_stores(&mut self, used: Used) {
+        if used != Used::default() {
+            self.push("object_stores", used.to_string());
         }
     }
 

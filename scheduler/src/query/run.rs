@@ -17,9 +17,11 @@ use lakegate_engine::constant_result::is_constant;
 use lakegate_engine::distributable;
 use lakegate_engine::estimate::Estimate;
 use lakegate_engine::optimize::optimize;
+use lakegate_engine::runtime::for_query;
 use lakegate_engine::schema::{canonical, conform};
 use lakegate_engine::session;
 use lakegate_lake::StringLayout;
+use lakegate_lake::store::QueryStores;
 
 use super::explain::Explanation;
 use super::names::Resolver;
@@ -37,6 +39,8 @@ pub(super) struct Physical {
     state: Arc<SessionState>,
     logical: LogicalPlan,
     plan: Arc<dyn ExecutionPlan>,
+    /// What the plan reads objects by in this process.
+    stores: Arc<QueryStores>,
 }
 
 impl Physical {
@@ -79,7 +83,7 @@ impl QueryService {
             _ => {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
-                let context = task_context(&physical.state);
+                let context = task_context(&physical);
                 let schema = Arc::clone(schema);
                 if is_constant(physical.plan.as_ref()) {
                     return local::run_here(physical.plan, context, schema);
@@ -113,25 +117,24 @@ impl QueryService {
                 while let Some(batch) = query.batches.next().await {
                     rows += batch.map_err(Error::Durable)?.num_rows() as u64;
                 }
-                explanation.stages(query.stage_metrics());
+                let stages = query.stage_metrics();
+                explanation.object_stores(stages.iter().map(|stage| stage.used).sum());
+                explanation.stages(stages);
                 explanation.outcome(rows, begun.elapsed());
             }
             _ => {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let plan = Arc::clone(&physical.plan);
-                let batches = self.threads.run(
-                    Arc::clone(&plan),
-                    task_context(&physical.state),
-                    schema,
-                    permit,
-                );
+                let context = task_context(&physical);
+                let batches = self.threads.run(Arc::clone(&plan), context, schema, permit);
                 let rows = batches
                     .try_fold(0, |rows, batch| {
                         std::future::ready(Ok(rows + batch.num_rows() as u64))
                     })
                     .await?;
                 explanation.measured(&plan, options.verbose);
+                explanation.object_stores(physical.stores.take_used());
                 explanation.outcome(rows, begun.elapsed());
             }
         }
@@ -141,6 +144,18 @@ impl QueryService {
     /// Optimises, estimates and routes; plans again where the tier or the catalog asks for it.
     pub(super) async fn physical(
         &self,
+        planned: &Arc<Planned>,
+        schema: &SchemaRef,
+        settings: Settings,
+    ) -> Result<Physical, Error> {
+        let stores = self.stores.for_query();
+        let planning = Box::pin(self.physical_by(Arc::clone(&stores), planned, schema, settings));
+        stores.planning(planning).await
+    }
+
+    async fn physical_by(
+        &self,
+        stores: Arc<QueryStores>,
         planned: &Arc<Planned>,
         schema: &SchemaRef,
         settings: Settings,
@@ -155,10 +170,10 @@ impl QueryService {
             .map_err(Error::Planning)?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
-        let local = Physical { route, state, logical, plan };
+        let local = Physical { route, state, logical, plan, stores };
         match &self.durable {
             Some(durable) if local.route.tier == Tier::Durable => {
-                match self.durable_plan(durable, &planned, local.route.clone()).await {
+                match self.durable_plan(durable, &planned, &local).await {
                     Err(Error::NotDistributable(obstacle)) if choice == TierChoice::Auto => {
                         let reason = format!("executors cannot run it, because {obstacle}");
                         Ok(Physical { route: Route { tier: Tier::Local, reason }, ..local })
@@ -201,7 +216,7 @@ impl QueryService {
         &self,
         durable: &Durable,
         planned: &Arc<Planned>,
-        route: Route,
+        local: &Physical,
     ) -> Result<Physical, Error> {
         let Scope { principal, settings, project, schema } = &planned.scope;
         let base = session::local_config(self.config.cores)
@@ -224,7 +239,8 @@ impl QueryService {
             .await
             .map_err(Error::Planning)?;
         distributable::check(&plan)?;
-        Ok(Physical { route, state, logical, plan })
+        let (route, stores) = (local.route.clone(), Arc::clone(&local.stores));
+        Ok(Physical { route, state, logical, plan, stores })
     }
 
     async fn start_durable(
@@ -253,7 +269,8 @@ impl QueryService {
 
 /// The context of a plan that runs in this process. It carries no functions: only a plan that is
 /// decoded from bytes looks them up there.
-fn task_context(state: &SessionState) -> Arc<TaskContext> {
+fn task_context(physical: &Physical) -> Arc<TaskContext> {
+    let state = &physical.state;
     Arc::new(TaskContext::new(
         None,
         state.session_id().to_string(),
@@ -262,6 +279,6 @@ fn task_context(state: &SessionState) -> Arc<TaskContext> {
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
-        Arc::clone(state.runtime_env()),
+        for_query(state.runtime_env(), &physical.stores),
     ))
 }

@@ -65,6 +65,7 @@ pub struct QueryService {
     pub(super) catalog: Catalog,
     pub(super) durable: Option<Arc<Durable>>,
     pub(super) runtime: Arc<RuntimeEnv>,
+    pub(super) stores: Arc<Stores>,
     pub(super) threads: LocalThreads,
     pub(super) admission: Admission,
     /// What is known of Delta tables.
@@ -101,7 +102,7 @@ impl QueryService {
             spill: config.spill_limit,
             metadata_cache: config.metadata_cache,
         };
-        let runtime = runtime(limits, scratch, stores).map_err(Error::Running)?;
+        let runtime = runtime(limits, scratch, Arc::clone(&stores)).map_err(Error::Running)?;
         let states = ScopeStates::new(config.cores, Arc::clone(&runtime));
         let threads = LocalThreads::start(config.cores)?;
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
@@ -119,6 +120,7 @@ impl QueryService {
             catalog,
             durable,
             runtime,
+            stores,
             threads,
             admission,
             registry,

@@ -76,7 +76,8 @@ impl BucketStore {
     }
 }
 
-fn generic(source: Error) -> object_store::Error {
+/// An error of ours, as stores tell theirs.
+pub(super) fn generic(source: Error) -> object_store::Error {
     object_store::Error::Generic { store: NAME, source: Box::new(source) }
 }
 

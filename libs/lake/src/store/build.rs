@@ -14,11 +14,13 @@ use object_store::http::HttpBuilder;
 use object_store::limit::LimitStore;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
+use super::attempts::Attempts;
+use super::read_only::ReadOnly;
 use super::{Access, StoreKind, StoreUrl};
 use crate::Error;
 
 /// The bounds of requests to one store.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Requests at one time.
     pub requests: usize,
@@ -62,7 +64,8 @@ pub(super) fn build(
             azure(url, access, bounds).build().map_err(of).map(|s| limited(s, bounds))
         }
         StoreKind::Http => {
-            http(url, access, bounds)?.build().map_err(of).map(|s| limited(s, bounds))
+            let store = http(url, access, bounds)?.build().map_err(of)?;
+            Ok(limited(ReadOnly::new(store, url.bucket()), bounds))
         }
     }
 }
@@ -97,6 +100,7 @@ fn s3(url: &StoreUrl, access: &Access, bounds: Bounds) -> AmazonS3Builder {
         .with_request_payer(is_set(access, "request_payer"))
         .with_copy_if_not_exists(S3CopyIfNotExists::Multipart)
         .with_retry(retry(bounds))
+        .with_http_connector(Attempts::of(access.kind))
         .with_client_options(client(access, bounds))
 }
 
@@ -116,7 +120,10 @@ fn gcs(url: &StoreUrl, access: &Access, bounds: Bounds) -> GoogleCloudStorageBui
     if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
-    builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
+    builder
+        .with_retry(retry(bounds))
+        .with_http_connector(Attempts::of(access.kind))
+        .with_client_options(client(access, bounds))
 }
 
 fn azure(url: &StoreUrl, access: &Access, bounds: Bounds) -> MicrosoftAzureBuilder {
@@ -138,7 +145,10 @@ fn azure(url: &StoreUrl, access: &Access, bounds: Bounds) -> MicrosoftAzureBuild
     if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
-    builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
+    builder
+        .with_retry(retry(bounds))
+        .with_http_connector(Attempts::of(access.kind))
+        .with_client_options(client(access, bounds))
 }
 
 fn http(url: &StoreUrl, access: &Access, bounds: Bounds) -> Result<HttpBuilder, Error> {
@@ -155,6 +165,7 @@ fn http(url: &StoreUrl, access: &Access, bounds: Bounds) -> Result<HttpBuilder, 
     Ok(HttpBuilder::new()
         .with_url(url.bucket())
         .with_retry(retry(bounds))
+        .with_http_connector(Attempts::of(access.kind))
         .with_client_options(client))
 }
 

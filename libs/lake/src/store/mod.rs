@@ -4,17 +4,29 @@
 //! [`BucketStore`](bucket), which finds for each path the [`Access`] that covers it, so that two
 //! locations of one bucket may have different keys. Where access comes from is not decided here: the
 //! server reads its catalog, an executor asks the server ([`AccessSource`]).
+//!
+//! A query reads through [`QueryStores`]: what it asks is counted, and the cache is asked first.
 
 mod access;
+mod attempts;
 mod bucket;
 mod build;
+mod cached;
+mod counted;
 mod kept;
 mod options;
+mod per_query;
+mod read_only;
 mod registry;
+mod settings;
 mod url;
+mod usage;
 
 pub use access::{Access, AccessSource, NoAccess};
 pub use build::Bounds;
 pub use options::{StoreKind, check_credential_options, check_location_options};
+pub use per_query::QueryStores;
 pub use registry::Stores;
+pub use settings::{KEYS, StoreSettings};
 pub use url::StoreUrl;
+pub use usage::{Side, Usage, Used};

@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 
 use super::bucket::BucketStore;
 use super::kept::KeptAccess;
-use super::{AccessSource, Bounds, StoreUrl};
+use super::{AccessSource, Bounds, QueryStores, StoreUrl};
+use crate::cache::DataCache;
 
 /// Buckets whose stores are kept.
 const BUCKETS_KEPT: usize = 1024;
@@ -23,18 +24,58 @@ pub struct Stores {
     local: Arc<dyn ObjectStore>,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
+    cache: Option<Arc<DataCache>>,
     buckets: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
 impl Stores {
     /// Stores that get access from `source`, which is asked again when an answer no longer holds.
-    pub fn new(source: Arc<dyn AccessSource>, bounds: Bounds) -> Arc<Self> {
+    /// Queries read through `cache`, if there is one.
+    pub fn new(
+        source: Arc<dyn AccessSource>,
+        bounds: Bounds,
+        cache: Option<Arc<DataCache>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             local: Arc::new(LocalFileSystem::new()),
             source: Arc::new(KeptAccess::new(source)),
             bounds,
+            cache,
             buckets: Mutex::default(),
         })
+    }
+
+    /// The same stores for one query.
+    pub fn for_query(self: &Arc<Self>) -> Arc<QueryStores> {
+        QueryStores::new(Arc::clone(self))
+    }
+
+    pub(super) fn cache(&self) -> Option<&Arc<DataCache>> {
+        self.cache.as_ref()
+    }
+
+    pub(super) fn local(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.local)
+    }
+
+    /// The URL of an object store; `None` for one of local files.
+    pub(super) fn parsed(&self, url: &Url) -> Result<Option<StoreUrl>, DataFusionError> {
+        StoreUrl::parse(url.as_str()).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+
+    pub(super) fn bucket(&self, url: &StoreUrl) -> Arc<dyn ObjectStore> {
+        let mut buckets = self.buckets.lock();
+        if let Some(store) = buckets.get(url.bucket()) {
+            return Arc::clone(store);
+        }
+        if buckets.len() >= BUCKETS_KEPT {
+            buckets.clear();
+        }
+        let bucket = url.bucket().to_string();
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(BucketStore::new(bucket.clone(), Arc::clone(&self.source), self.bounds));
+        buckets.insert(bucket, Arc::clone(&store));
+        store
     }
 }
 
@@ -57,23 +98,7 @@ impl ObjectStoreRegistry for Stores {
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, DataFusionError> {
-        let external = |error: crate::Error| DataFusionError::External(Box::new(error));
-        let Some(url) = StoreUrl::parse(url.as_str()).map_err(external)? else {
-            return Ok(Arc::clone(&self.local));
-        };
-        let mut buckets = self.buckets.lock();
-        if let Some(store) = buckets.get(url.bucket()) {
-            return Ok(Arc::clone(store));
-        }
-        if buckets.len() >= BUCKETS_KEPT {
-            buckets.clear();
-        }
-        let store: Arc<dyn ObjectStore> = Arc::new(BucketStore::new(
-            url.bucket().to_string(),
-            Arc::clone(&self.source),
-            self.bounds,
-        ));
-        buckets.insert(url.bucket().to_string(), Arc::clone(&store));
-        Ok(store)
+        let Some(url) = self.parsed(url)? else { return Ok(self.local()) };
+        Ok(QueryStores::of_planned(self, &url).unwrap_or_else(|| self.bucket(&url)))
     }
 }

@@ -1,0 +1,54 @@
+//! Blocks of objects and their names.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The size of a block, but for the last of an object.
+pub(crate) const BLOCK_BYTES: u64 = 1 << 20;
+
+/// The name of one block of one version of one object.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BlockKey([u8; 32]);
+
+impl BlockKey {
+    /// The block with number `index` of the object at `path` in `bucket`, as it is under `tag`.
+    pub(crate) fn new(bucket: &str, path: &str, tag: &str, index: u64) -> Self {
+        let mut hash = Sha256::new();
+        for part in [bucket, path, tag] {
+            // With its length, so that no two lists of parts are one text.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.update(index.to_le_bytes());
+        Self(hash.finalize().into())
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key whose text this is.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() || !text.is_ascii() {
+            return None;
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BlockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,332 @@
+//! A store whose objects are read through the cache.
+//!
+//! An object is looked at once a query, by a HEAD request. What that says of it, its tag before all,
+//! is part of the name of every block, and what is read later must carry the same tag: so no block
+//! of another version is served, and an object that is replaced while a query reads it fails the
+//! query instead of giving it parts of both.
+
+mod pieces;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
+};
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use self::pieces::{BLOCKS_A_REQUEST, blocks_of, cut, runs};
+use super::bucket::generic;
+use super::counted::Counted;
+use super::{StoreKind, StoreUrl, Usage};
+use crate::Error;
+use crate::cache::{BLOCK_BYTES, BlockKey, DataCache};
+
+/// Requests, and looks into the cache, that one read has under way.
+const AT_ONCE: usize = 8;
+/// Parts of a stream that are read ahead.
+const AHEAD: usize = 2;
+/// Servers of files make tags of time and size, with seconds: what is as young as this could be
+/// replaced and keep its tag.
+const YOUNG: Duration = Duration::from_secs(2);
+/// Where the log of a Delta table lies: small files, which are kept as the table's state instead.
+const LOG_FOLDER: &str = "_delta_log";
+
+/// The objects of one bucket for one query.
+#[derive(Clone)]
+pub(super) struct Cached {
+    inner: Counted,
+    bucket: String,
+    kind: StoreKind,
+    cache: Arc<DataCache>,
+    usage: Arc<Usage>,
+    looked_at: Arc<Mutex<HashMap<Path, Look>>>,
+}
+
+/// What is known of an object; `None` for one that cannot be kept.
+type Look = Arc<OnceCell<Option<Arc<Object>>>>;
+
+/// An object at one version.
+struct Object {
+    path: Path,
+    meta: ObjectMeta,
+    e_tag: String,
+    /// All that tells this version from others.
+    tag: String,
+}
+
+impl Object {
+    /// The bytes of some blocks.
+    fn bytes_of(&self, blocks: &Range<u64>) -> Range<u64> {
+        blocks.start * BLOCK_BYTES..(blocks.end * BLOCK_BYTES).min(self.meta.size)
+    }
+}
+
+impl Cached {
+    pub(super) fn new(
+        inner: Counted,
+        url: &StoreUrl,
+        cache: &Arc<DataCache>,
+        usage: Arc<Usage>,
+    ) -> Self {
+        Self {
+            inner,
+            bucket: url.bucket().to_string(),
+            kind: url.kind(),
+            cache: Arc::clone(cache),
+            usage,
+            looked_at: Arc::default(),
+        }
+    }
+
+    /// The object as it is in this query; `None` for one that is not read through the cache.
+    async fn object(&self, path: &Path) -> Result<Option<Arc<Object>>> {
+        if path.parts().any(|part| part.as_ref() == LOG_FOLDER) {
+            return Ok(None);
+        }
+        let look = Arc::clone(self.looked_at.lock().entry(path.clone()).or_default());
+        let object = look.get_or_try_init(|| async {
+            let meta = self.inner.head(path).await?;
+            Ok::<_, object_store::Error>(self.keepable(path, meta).map(Arc::new))
+        });
+        object.await.cloned()
+    }
+
+    fn keepable(&self, path: &Path, meta: ObjectMeta) -> Option<Object> {
+        let e_tag = meta.e_tag.clone().filter(|e_tag| !e_tag.starts_with("W/"))?;
+        let age = chrono::Utc::now().signed_duration_since(meta.last_modified).to_std();
+        if self.kind == StoreKind::Http && age.is_ok_and(|age| age < YOUNG) {
+            return None;
+        }
+        let version = meta.version.as_deref().unwrap_or_default();
+        let tag = format!("{e_tag}\n{version}\n{}\n{}", meta.size, meta.last_modified);
+        Some(Object { path: path.clone(), meta, e_tag, tag })
+    }
+
+    /// The object is looked at anew.
+    fn forget(&self, path: &Path) {
+        self.looked_at.lock().remove(path);
+    }
+
+    fn changed(&self, object: &Object) -> object_store::Error {
+        generic(Error::ObjectChanged { url: format!("{}/{}", self.bucket, object.path) })
+    }
+
+    fn key(&self, object: &Object, index: u64) -> BlockKey {
+        BlockKey::new(&self.bucket, object.path.as_ref(), &object.tag, index)
+    }
+
+    /// A block from the cache, of the length that it must have.
+    async fn kept(&self, object: &Object, index: u64) -> Option<Bytes> {
+        let wanted = object.bytes_of(&(index..index + 1));
+        let block = self.cache.get(&self.key(object, index)).await;
+        let block = block.filter(|block| block.len() as u64 == wanted.end - wanted.start);
+        match &block {
+            Some(block) => self.usage.hit(block.len() as u64),
+            None => self.usage.missed(),
+        }
+        block
+    }
+
+    /// Blocks from the store, in order, which are kept from now on.
+    async fn fetch(&self, object: &Object, blocks: Range<u64>) -> Result<Vec<(u64, Bytes)>> {
+        let wanted = object.bytes_of(&blocks);
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(wanted.clone())),
+            if_match: Some(object.e_tag.clone()),
+            ..GetOptions::default()
+        };
+        let answer = match self.inner.get_opts(&object.path, options).await {
+            Err(object_store::Error::Precondition { .. }) => return Err(self.changed(object)),
+            answer => answer?,
+        };
+        let is_same = answer.meta.e_tag.as_ref() == Some(&object.e_tag);
+        if !is_same || answer.meta.size != object.meta.size || answer.range != wanted {
+            return Err(self.changed(object));
+        }
+        let bytes = answer.bytes().await?;
+        if bytes.len() as u64 != wanted.end - wanted.start {
+            return Err(self.changed(object));
+        }
+        let part = |index: u64| {
+            let range = object.bytes_of(&(index..index + 1));
+            let at = |place: u64| usize::try_from(place - wanted.start).unwrap_or(usize::MAX);
+            bytes.slice(at(range.start)..at(range.end))
+        };
+        let fetched: Vec<_> = blocks.map(|index| (index, part(index))).collect();
+        for (index, block) in &fetched {
+            self.cache.put(self.key(object, *index), block);
+        }
+        Ok(fetched)
+    }
+
+    /// Blocks by number, from wherever they come quickest.
+    async fn blocks(
+        &self,
+        object: &Arc<Object>,
+        wanted: BTreeSet<u64>,
+    ) -> Result<HashMap<u64, Bytes>> {
+        let looks = wanted.into_iter().map(|index| {
+            let (cached, object) = (self.clone(), Arc::clone(object));
+            async move { (index, cached.kept(&object, index).await) }
+        });
+        let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        let mut blocks = HashMap::with_capacity(looked.len());
+        let mut missing = Vec::new();
+        for (index, block) in looked {
+            match block {
+                Some(block) => drop(blocks.insert(index, block)),
+                None => missing.push(index),
+            }
+        }
+        let fetches = runs(&missing).into_iter().map(|run| {
+            let (cached, object) = (self.clone(), Arc::clone(object));
+            async move { cached.fetch(&object, run).await }
+        });
+        let fetched: Vec<_> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
+        blocks.extend(fetched.into_iter().flatten());
+        Ok(blocks)
+    }
+
+    async fn read(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let wanted = ranges.iter().flat_map(blocks_of).collect();
+        let blocks = self.blocks(object, wanted).await?;
+        let missing = || self.changed(object);
+        ranges.iter().map(|range| cut(&blocks, range).ok_or_else(missing)).collect()
+    }
+
+    /// A range as a stream of parts, a few of them ahead of the reader.
+    fn parts(&self, object: Arc<Object>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+        let step = BLOCKS_A_REQUEST * BLOCK_BYTES;
+        let cached = self.clone();
+        let starts = (range.start / step..range.end.div_ceil(step)).map(move |number| {
+            let part = (number * step).max(range.start)..((number + 1) * step).min(range.end);
+            let (cached, object) = (cached.clone(), Arc::clone(&object));
+            async move {
+                let parts = cached.read(&object, &[part]).await?;
+                Ok(parts.into_iter().next().unwrap_or_default())
+            }
+        });
+        stream::iter(starts).buffered(AHEAD).boxed()
+    }
+}
+
+/// Whether a request is for bytes of the object as it is now, and nothing else.
+fn is_plain(options: &GetOptions) -> bool {
+    !options.head
+        && options.version.is_none()
+        && options.if_match.is_none()
+        && options.if_none_match.is_none()
+        && options.if_modified_since.is_none()
+        && options.if_unmodified_since.is_none()
+}
+
+impl fmt::Debug for Cached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cached").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Cached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Cached {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.forget(path);
+        self.inner.put_opts(path, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.forget(path);
+        self.inner.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        if !is_plain(&options) {
+            return self.inner.get_opts(path, options).await;
+        }
+        let Some(object) = self.object(path).await? else {
+            return self.inner.get_opts(path, options).await;
+        };
+        let range = match &options.range {
+            None => 0..object.meta.size,
+            Some(range) => match range.as_range(object.meta.size) {
+                Ok(range) => range,
+                // The store says in its own words what is wrong with it.
+                Err(_) => return self.inner.get_opts(path, options).await,
+            },
+        };
+        Ok(GetResult {
+            payload: GetResultPayload::Stream(self.parts(Arc::clone(&object), range.clone())),
+            meta: object.meta.clone(),
+            range,
+            attributes: Default::default(),
+        })
+    }
+
+    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        match self.object(path).await? {
+            Some(object) if ranges.iter().all(|r| r.start < r.end && r.end <= object.meta.size) => {
+                self.read(&object, ranges).await
+            }
+            _ => self.inner.get_ranges(path, ranges).await,
+        }
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let cached = self.clone();
+        let paths = paths.inspect_ok(move |path| cached.forget(path)).boxed();
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.forget(to);
+        self.inner.copy_opts(from, to, options).await
+    }
+}
