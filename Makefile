@@ -33,7 +33,7 @@ help:
 	@echo "  make test                 install what the tests need, run all of them"
 	@echo "  make lint                 formatting, clippy, dependency arrows, documents"
 	@echo "  make bench                TPC-H beside DuckDB and DataFusion; answers are checked first"
-	@echo "                            SF=0.1  ONLY=q1,q5,select1,fetch,idle  RUNS=5  EXECUTORS=2"
+	@echo "                            SF=0.1  ONLY=q1,q5,select1,fetch,write,idle  RUNS=5  EXECUTORS=2"
 	@echo "  make build                the binary, $(LAKEGATE)"
 	@echo "  make fmt                  format the Rust code"
 	@echo

@@ -4,6 +4,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from benchmarks import client, compare
@@ -78,6 +79,18 @@ def fetch(engines, runs):
             measured[engine.name].append(found)
     keys = ("rows_per_second", "first_batch")
     return {name: {key: summary([found[key] for found in all_runs]) for key in keys} for name, all_runs in measured.items()}
+
+
+def write(engines, runs):
+    """Seconds for writing all of `lineitem` again, by engine."""
+    times = {engine.name: [] for engine in engines}
+    for _ in range(runs):
+        for engine in engines:
+            with tempfile.TemporaryDirectory(prefix="lakegate-bench-") as folder:
+                times[engine.name].append(timed(lambda: engine.write("SELECT * FROM lineitem", f"{folder}/out"))[1])
+            if isinstance(engine, Lakegate):
+                engine.forget()
+    return {name: summary(seconds) for name, seconds in times.items()}
 
 
 def fetch_here(engine):

@@ -98,6 +98,12 @@ def print_fetch(found):
     print_table("SELECT * FROM lineitem, all rows to the client", head, rows)
 
 
+def print_write(found):
+    """Writing all of lineitem."""
+    rows = [[name, seconds(value), ratio(found, name, "duckdb")] for name, value in found.items()]
+    print_table("lineitem written again, seconds: median (least-most)", ["engine", "seconds", "to duckdb"], rows)
+
+
 def print_idle(found):
     """Resident memory by process and number of queries asked before."""
     rows = []

@@ -12,7 +12,7 @@ from benchmarks import data, measure, report
 from benchmarks.engines import DataFusion, DuckDb, Lakegate
 from demo import fleet
 
-OTHER_ITEMS = ("select1", "fetch", "idle")
+OTHER_ITEMS = ("select1", "fetch", "write", "idle")
 # The executors of the durable tier have one core each, whatever the machine has: figures of two executors
 # on two cores can be compared between machines.
 EXECUTOR_CORES = 1
@@ -25,7 +25,7 @@ def arguments():
     parser.add_argument("--scale", type=float, default=1.0, help="TPC-H scale factor")
     parser.add_argument("--runs", type=int, default=3, help="measured runs")
     parser.add_argument("--executors", type=int, default=2, help="executors of the durable tier")
-    parser.add_argument("--only", default="", help="comma-separated: q1 … q22, tpch, select1, fetch, idle")
+    parser.add_argument("--only", default="", help="comma-separated: q1 … q22, tpch, select1, fetch, write, idle")
     return parser.parse_args()
 
 
@@ -76,6 +76,9 @@ def measure_all(options, folder, queries, items):
         if "fetch" in items:
             result["fetch"] = measure.fetch(engines, options.runs)
             report.print_fetch(result["fetch"])
+        if "write" in items:
+            result["write"] = measure.write(engines, options.runs)
+            report.print_write(result["write"])
     return result
 
 

@@ -20,7 +20,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 /// A server with two executors, and a bucket with the Delta and Parquet tables of the SQL tests.
-fn lake() -> (Minio, Cluster, Sql) {
+pub(crate) fn lake() -> (Minio, Cluster, Sql) {
     let minio = Minio::start();
     stored::upload(minio.store(), "raw");
     stored::upload(minio.store(), "outside");

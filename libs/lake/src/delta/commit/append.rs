@@ -172,9 +172,23 @@ fn try_append(
             since_checkpoint: committed.post_commit_stats().commits_since_checkpoint,
         },
         Ok(CommitResult::Conflicted(_)) => Attempt::Conflict,
+        Ok(CommitResult::Retryable(failed)) if is_conflict(&failed.error) => Attempt::Conflict,
         Ok(CommitResult::Retryable(failed)) => Attempt::Unclear(failed.error),
+        Err(error) if is_conflict(&error) => Attempt::Conflict,
         Err(error) => Attempt::Unclear(error),
     })
+}
+
+/// Whether the store says that the version is there already. Azure says it by another word.
+fn is_conflict(error: &KernelError) -> bool {
+    use object_store::Error as Store;
+    match error {
+        KernelError::Backtraced { source, .. } => is_conflict(source),
+        KernelError::ObjectStore(error) => {
+            matches!(error, Store::AlreadyExists { .. } | Store::Precondition { .. })
+        }
+        _ => false,
+    }
 }
 
 /// Whether files that were written for one state fit the other.
