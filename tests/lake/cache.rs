@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use lakegate_tests::executor::{self, Executor};
 use lakegate_tests::server;
 use lakegate_tests::sql::{Sql, runtime};
-use lakegate_tests::{Cluster, Requirement, data, tests};
+use lakegate_tests::{Cluster, Requirement, data, tests, wait};
 use libtest_mimic::Trial;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as ObjectPath;
@@ -14,9 +15,12 @@ use tempfile::TempDir;
 
 use crate::bounds::metric;
 use crate::minio::{BUCKET, KEY, Minio, SECRET};
+use crate::stored;
 
 /// Disk space that the caches of these tests have.
 const DISK: u64 = 3 << 20;
+/// How long blocks may wait to be written.
+const WRITE_DEADLINE: Duration = Duration::from_secs(20);
 const QUERY: &str = "SELECT count(*), sum(n) FROM numbers WHERE n >= 0";
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -24,6 +28,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests![needs NEEDS;
         what_was_read_once_comes_from_the_cache,
         a_replaced_object_is_read_anew,
+        a_file_is_kept_by_one_executor,
         killed_executors_leave_no_more_than_the_bound_and_start_with_it,
     ]
 }
@@ -48,15 +53,7 @@ impl Lake {
         cluster.executors.push(executor(&cluster, folder.path()));
         cluster.wait_for_active(1);
         let mut admin = cluster.server.connect();
-        admin.run(&format!(
-            "CREATE CREDENTIAL minio TYPE S3 \
-             WITH (access_key_id = '{KEY}', secret_access_key = '{SECRET}')"
-        ));
-        admin.run(&format!(
-            "CREATE LOCATION raw URL 's3://{BUCKET}/' CREDENTIAL minio WITH \
-             (endpoint = '{}', region = 'us-east-1', path_style = true, allow_http = true)",
-            minio.endpoint()
-        ));
+        locate(&mut admin, &minio);
         admin.run(&format!(
             "CREATE EXTERNAL TABLE numbers STORED AS PARQUET LOCATION 's3://{BUCKET}/n.parquet'"
         ));
@@ -67,6 +64,19 @@ impl Lake {
         self.admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
         self.admin.run(QUERY)
     }
+}
+
+/// Makes the bucket known.
+fn locate(admin: &mut Sql, minio: &Minio) {
+    admin.run(&format!(
+        "CREATE CREDENTIAL minio TYPE S3 \
+         WITH (access_key_id = '{KEY}', secret_access_key = '{SECRET}')"
+    ));
+    admin.run(&format!(
+        "CREATE LOCATION raw URL 's3://{BUCKET}/' CREDENTIAL minio WITH \
+         (endpoint = '{}', region = 'us-east-1', path_style = true, allow_http = true)",
+        minio.endpoint()
+    ));
 }
 
 fn put(minio: &Minio, file: &str) {
@@ -86,6 +96,11 @@ fn executor(cluster: &Cluster, folder: &Path) -> Executor {
 fn bytes_in(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).unwrap().flatten();
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
+fn blocks_in(folder: &Path) -> usize {
+    let files = fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "block")).count()
 }
 
 fn what_was_read_once_comes_from_the_cache() {
@@ -111,6 +126,28 @@ fn a_replaced_object_is_read_anew() {
         put(&lake.minio, "numbers-1.parquet");
         assert_eq!(lake.on(tier), [["250", "93625"]], "{tier}");
     }
+}
+
+fn a_file_is_kept_by_one_executor() {
+    let minio = Minio::start();
+    stored::upload(minio.store(), "raw");
+    let cluster = Cluster::start(2);
+    let mut admin = cluster.server.connect();
+    locate(&mut admin, &minio);
+    let url = format!("s3://{BUCKET}/raw/parts/");
+    admin.run(&format!("CREATE EXTERNAL TABLE numbers STORED AS PARQUET LOCATION '{url}'"));
+    admin.run("SET lakegate.execution.tier = 'durable'");
+    for least in 0..6 {
+        admin.run(&format!("SELECT count(*), sum(n) FROM numbers WHERE n >= {least}"));
+    }
+    let caches = cluster.executors.iter().map(|executor| executor.data_folder().join("cache"));
+    let caches: Vec<_> = caches.collect();
+    // Each of the four files is one block; written a little after it was read.
+    let blocks = wait::until("all blocks on disk", WRITE_DEADLINE, || {
+        let counts: Vec<_> = caches.iter().map(|cache| blocks_in(cache)).collect();
+        if counts.iter().sum::<usize>() >= 4 { Ok(counts) } else { Err(format!("{counts:?}")) }
+    });
+    assert_eq!(blocks, [2, 2], "a file was read by both executors, or all by one");
 }
 
 fn killed_executors_leave_no_more_than_the_bound_and_start_with_it() {

@@ -24,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::placement::Placement;
 use super::pulse::{PULSE_ID, Pulse};
 use super::slots::{Key, Slots};
 
@@ -233,7 +234,7 @@ impl Member {
 impl ClusterState for Members {
     async fn bind_schedulable_tasks(
         &self,
-        distribution: TaskDistributionPolicy,
+        _distribution: TaskDistributionPolicy,
         active_jobs: Arc<HashMap<JobId, JobInfoCache>>,
         executors: Option<HashSet<String>>,
     ) -> Result<Vec<BoundTask>> {
@@ -249,10 +250,14 @@ impl ClusterState for Members {
             || takes_tasks.clone(),
             |named| named.intersection(&takes_tasks).cloned().collect(),
         );
-        let credits = self.slots.lock().credits();
+        let (credits, cores) = {
+            let mut slots = self.slots.lock();
+            (slots.credits(), slots.cores(&takes_tasks))
+        };
         self.inner.unbind_tasks(credits).await?;
+        let placement = TaskDistributionPolicy::Custom(Arc::new(Placement::new(cores)));
         let bound =
-            self.inner.bind_schedulable_tasks(distribution, active_jobs, Some(executors)).await?;
+            self.inner.bind_schedulable_tasks(placement, active_jobs, Some(executors)).await?;
         let now = Instant::now();
         let mut slots = self.slots.lock();
         for (executor_id, task) in &bound {

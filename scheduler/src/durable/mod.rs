@@ -25,6 +25,7 @@ mod job_state;
 mod liveness;
 mod members;
 mod outcome;
+mod placement;
 mod port;
 mod progress;
 mod pulse;

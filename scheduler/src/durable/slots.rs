@@ -5,7 +5,7 @@
 //! core never gets a task again. Here every task is kept until its executor tells its end, or does
 //! not know it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// How long after a task was given out its executor may not know it yet.
@@ -69,6 +69,14 @@ impl Slots {
                 asked < task.given + ON_ITS_WAY || busy_jobs.contains(job)
             });
         }
+    }
+
+    /// All cores of some executors, in the order of their names.
+    pub(super) fn cores(&self, of: &HashSet<String>) -> Vec<(String, u32)> {
+        let named = self.executors.iter().filter(|(id, _)| of.contains(*id));
+        let mut cores: Vec<_> = named.map(|(id, executor)| (id.clone(), executor.cores)).collect();
+        cores.sort_unstable();
+        cores
     }
 
     /// What is free beyond what Ballista believes, which it then believes too.
