@@ -11,6 +11,8 @@ mod rolling;
 mod sink;
 mod spec;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 mod writer;
 mod written;

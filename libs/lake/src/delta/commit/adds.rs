@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
     StructArray,
 };
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use arrow::json::ReaderBuilder;
 use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
@@ -88,7 +88,5 @@ fn statistics_of(wanted: &StructType, files: &[WrittenFile]) -> KernelResult<Arr
     let rows = rows.filter(|rows| rows.num_rows() == files.len()).ok_or_else(|| {
         KernelError::internal_error("statistics are not one object a file".to_string())
     })?;
-    let rows: ArrayRef = Arc::new(StructArray::from(rows));
-    debug_assert!(matches!(rows.data_type(), DataType::Struct(_)));
-    Ok(rows)
+    Ok(Arc::new(StructArray::from(rows)))
 }

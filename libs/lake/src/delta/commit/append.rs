@@ -211,8 +211,7 @@ async fn checkpoint_when_due(log: &DeltaLog, state: &TableState, since_checkpoin
 async fn pause(attempt: usize) {
     let longest =
         PAUSE.saturating_mul(u32::try_from(attempt).unwrap_or(u32::MAX).saturating_add(1));
-    let share = f64::from(uuid::Uuid::new_v4().as_u128() as u32) / f64::from(u32::MAX);
-    tokio::time::sleep(longest.mul_f64(share)).await;
+    tokio::time::sleep(longest.mul_f64(rand::random())).await;
 }
 
 pub(super) fn now_ms() -> i64 {
