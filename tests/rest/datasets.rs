@@ -158,6 +158,11 @@ fn wrong_datasets_are_told() {
         ),
         (
             json!({"table": {"format": "csv", "location": file("semicolon.csv"),
+                          "columns": [{"name": "a", "type": "ARRAY<".repeat(50_000)}]}}),
+            "invalid_statement",
+        ),
+        (
+            json!({"table": {"format": "csv", "location": file("semicolon.csv"),
                           "options": {"format.nonsense": "x"}}}),
             "invalid_argument",
         ),

@@ -10,13 +10,11 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use lakegate_catalog::{Catalog, DatasetKind, NewDataset, OnExisting, PrincipalId, Volume};
+use lakegate_engine::statement::check_nesting;
 use lakegate_lake::Location;
 
 use super::statement::Scope;
 use super::{Error, QueryService, Settings};
-
-/// Deepest nesting of a column's type.
-const TYPE_NESTING_MAX: usize = 30;
 
 /// An external table to be made.
 #[derive(Debug, Clone)]
@@ -167,8 +165,8 @@ fn columns_of(columns: &[(String, String)]) -> Result<Vec<ColumnDef>, Error> {
 /// The type that a text says; `None` where it says none, or something else besides.
 fn type_of(text: &str) -> Option<DataType> {
     let dialect = GenericDialect {};
-    let parser = Parser::new(&dialect).with_recursion_limit(TYPE_NESTING_MAX);
-    let mut parser = parser.try_with_sql(text).ok()?;
+    check_nesting(text).ok()?;
+    let mut parser = Parser::new(&dialect).try_with_sql(text).ok()?;
     let data_type = parser.parse_data_type().ok()?;
     (parser.peek_token().token == Token::EOF).then_some(data_type)
 }
@@ -210,7 +208,8 @@ mod tests {
             assert!(type_of(good).is_some(), "{good}");
         }
         let deep = "ARRAY<".repeat(10_000);
-        for bad in ["", "bigint, b int", "bigint NOT NULL", "(", "'text'", &deep] {
+        let arrays = format!("INT{}", "[]".repeat(10_000));
+        for bad in ["", "bigint, b int", "bigint NOT NULL", "(", "'text'", &deep, &arrays] {
             assert!(type_of(bad).is_none(), "{bad}");
         }
     }
