@@ -1,6 +1,9 @@
 //! Tables, views and volumes over HTTP are those of SQL.
 
-use lakegate_tests::{Server, data, tests};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lakegate_tests::{Server, data, tests, wait};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -12,6 +15,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_declared_table_has_the_columns_that_were_said,
         a_view_reads_with_the_rights_of_who_made_it,
         a_volume_is_only_files,
+        files_of_lakegate_go_with_their_table,
         wrong_datasets_are_told,
     ]
 }
@@ -103,6 +107,34 @@ fn a_volume_is_only_files() {
     rest.delete(&format!("/api/v1/datasets/{}", made["id"].as_str().unwrap()));
 }
 
+/// A managed table is dropped by itself, with its schema, and with its project.
+fn files_of_lakegate_go_with_their_table() {
+    let server = Server::start();
+    let (rest, mut sql) = (Rest::admin(&server), server.connect());
+    for kind in ["datasets", "schemas", "projects"] {
+        sql.run("CREATE PROJECT lab");
+        sql.run("CREATE SCHEMA lab.raw");
+        sql.run("CREATE TABLE lab.raw.kept AS SELECT 1 AS n");
+        let made = rest.only("/api/v1/datasets?name=kept");
+        assert_eq!(made["table"]["is_managed"], true);
+        let folder = PathBuf::from(made["table"]["location"].as_str().unwrap());
+        assert!(folder.is_dir(), "{}", folder.display());
+        let name = match kind {
+            "datasets" => "kept",
+            "schemas" => "raw",
+            _ => "lab",
+        };
+        let cascade = if kind == "datasets" { "" } else { "?cascade=true" };
+        rest.delete(&format!("{}{cascade}", rest.path_of(kind, name)));
+        wait::until("the files to be gone", Duration::from_secs(20), || {
+            if folder.exists() { Err(folder.display().to_string()) } else { Ok(()) }
+        });
+        if kind != "projects" {
+            sql.run("DROP PROJECT lab CASCADE");
+        }
+    }
+}
+
 fn wrong_datasets_are_told() {
     let mut server = Server::start();
     let rest = Rest::admin(&server);
@@ -122,6 +154,11 @@ fn wrong_datasets_are_told() {
         (
             json!({"table": {"format": "csv", "location": file("semicolon.csv"),
                           "columns": [{"name": "a", "type": "int, b int"}]}}),
+            "invalid_statement",
+        ),
+        (
+            json!({"table": {"format": "csv", "location": file("semicolon.csv"),
+                          "columns": [{"name": "a", "type": "ARRAY<".repeat(50_000)}]}}),
             "invalid_statement",
         ),
         (

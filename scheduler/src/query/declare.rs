@@ -10,13 +10,11 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use lakegate_catalog::{Catalog, DatasetKind, NewDataset, OnExisting, PrincipalId, Volume};
+use lakegate_engine::statement::check_nesting;
 use lakegate_lake::Location;
 
 use super::statement::Scope;
 use super::{Error, QueryService, Settings};
-
-/// Deepest nesting of a column's type.
-const TYPE_NESTING_MAX: usize = 30;
 
 /// An external table to be made.
 #[derive(Debug, Clone)]
@@ -49,25 +47,8 @@ impl QueryService {
         new: &NewTable,
     ) -> Result<(), Error> {
         let scope = scope_in(principal, place);
-        let create = CreateExternalTable {
-            name: object_name(place, &new.name),
-            columns: columns_of(&new.columns)?,
-            file_type: new.format.to_uppercase(),
-            locations: vec![new.location.clone()],
-            table_partition_cols: new.partition_columns.clone(),
-            order_exprs: Vec::new(),
-            if_not_exists: false,
-            or_replace: false,
-            temporary: false,
-            unbounded: false,
-            options: new
-                .options
-                .iter()
-                .map(|(key, value)| (key.clone(), Value::SingleQuotedString(value.clone())))
-                .collect(),
-            constraints: Vec::new(),
-        };
-        let definition = create.to_string();
+        let create = statement_of(place, new)?;
+        let definition = definition(&create);
         self.create_external_table(&scope, catalog, &create, &definition).await
     }
 
@@ -119,6 +100,51 @@ fn scope_in(principal: PrincipalId, (project, schema): (&str, &str)) -> Scope {
     }
 }
 
+fn statement_of(place: (&str, &str), new: &NewTable) -> Result<CreateExternalTable, Error> {
+    let options = new.options.iter().map(|(key, value)| (key.clone(), quoted(value)));
+    Ok(CreateExternalTable {
+        name: object_name(place, &new.name),
+        columns: columns_of(&new.columns)?,
+        file_type: new.format.to_uppercase(),
+        locations: vec![new.location.clone()],
+        table_partition_cols: new.partition_columns.clone(),
+        order_exprs: Vec::new(),
+        if_not_exists: false,
+        or_replace: false,
+        temporary: false,
+        unbounded: false,
+        options: options.collect(),
+        constraints: Vec::new(),
+    })
+}
+
+/// The statement as text: its own `Display` leaves columns and options out.
+fn definition(create: &CreateExternalTable) -> String {
+    let mut text = format!("CREATE EXTERNAL TABLE {}", create.name);
+    let mut list = |word: &str, items: Vec<String>| {
+        if !items.is_empty() {
+            text.push_str(&format!("{word} ({})", items.join(", ")));
+        }
+    };
+    list("", create.columns.iter().map(ToString::to_string).collect());
+    list(" PARTITIONED BY", create.table_partition_cols.iter().map(|name| bare(name)).collect());
+    let option = |(key, value): &(String, Value)| format!("{} {value}", quoted(key));
+    list(" OPTIONS", create.options.iter().map(option).collect());
+    let locations: Vec<String> =
+        create.locations.iter().map(|location| quoted(location).to_string()).collect();
+    format!("{text} STORED AS {} LOCATION {}", create.file_type, locations.join(", "))
+}
+
+fn quoted(text: &str) -> Value {
+    Value::SingleQuotedString(text.to_string())
+}
+
+/// A partition column as the parser takes it, which keeps quotes as a part of the name.
+fn bare(name: &str) -> String {
+    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_word { name.to_string() } else { Ident::with_quote('"', name).to_string() }
+}
+
 fn object_name((project, schema): (&str, &str), name: &str) -> ObjectName {
     let parts = [project, schema, name];
     ObjectName::from(parts.map(|part| Ident::with_quote('"', part)).to_vec())
@@ -139,15 +165,42 @@ fn columns_of(columns: &[(String, String)]) -> Result<Vec<ColumnDef>, Error> {
 /// The type that a text says; `None` where it says none, or something else besides.
 fn type_of(text: &str) -> Option<DataType> {
     let dialect = GenericDialect {};
-    let parser = Parser::new(&dialect).with_recursion_limit(TYPE_NESTING_MAX);
-    let mut parser = parser.try_with_sql(text).ok()?;
+    check_nesting(text).ok()?;
+    let mut parser = Parser::new(&dialect).try_with_sql(text).ok()?;
     let data_type = parser.parse_data_type().ok()?;
     (parser.peek_token().token == Token::EOF).then_some(data_type)
 }
 
 #[cfg(test)]
 mod tests {
+    use lakegate_engine::statement::{self, Command, Statement};
+
     use super::*;
+
+    #[test]
+    fn the_definition_is_a_statement_that_makes_the_same_table() {
+        let texts = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(a, b)| ((*a).to_string(), (*b).to_string())).collect::<Vec<_>>()
+        };
+        let new = NewTable {
+            name: "it's \"quoted\"".to_string(),
+            format: "csv".to_string(),
+            location: "/data/o'clock/".to_string(),
+            columns: texts(&[("a b", "BIGINT"), ("year", "DECIMAL(4,2)")]),
+            partition_columns: vec!["year".to_string()],
+            options: texts(&[("format.delimiter", ";"), ("format.quote", "'")])
+                .into_iter()
+                .collect(),
+        };
+        let create = statement_of(("lab", "raw"), &new).unwrap();
+        let text = definition(&create);
+        let Statement::Command(Command::CreateExternalTable(read)) =
+            statement::parse(&text, true).unwrap()
+        else {
+            panic!("{text} is another statement");
+        };
+        assert_eq!(*read, create, "{text}");
+    }
 
     #[test]
     fn a_type_is_a_type_and_nothing_else() {
@@ -155,7 +208,8 @@ mod tests {
             assert!(type_of(good).is_some(), "{good}");
         }
         let deep = "ARRAY<".repeat(10_000);
-        for bad in ["", "bigint, b int", "bigint NOT NULL", "(", "'text'", &deep] {
+        let arrays = format!("INT{}", "[]".repeat(10_000));
+        for bad in ["", "bigint, b int", "bigint NOT NULL", "(", "'text'", &deep, &arrays] {
             assert!(type_of(bad).is_none(), "{bad}");
         }
     }

@@ -4,6 +4,7 @@ mod classify;
 mod governance;
 mod multisets;
 mod names;
+mod nesting;
 mod show;
 mod write;
 
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use lakegate_common::{Coded, ErrorCode};
 
 pub use governance::{Governance, ObjectKind, Verb};
+pub use nesting::check_nesting;
 pub use write::{CreateTable, Write};
 
 /// Longest statement text that is read, in bytes.
@@ -147,6 +149,9 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
+    /// Brackets or types inside of one another without end.
+    #[error("the statement is nested deeper than {} levels", NESTING_MAX)]
+    TooDeep,
     /// SQL that is not carried out.
     #[error("{what} is not supported")]
     Unsupported {
@@ -191,7 +196,7 @@ impl Coded for Error {
             },
             Error::Syntax(_) | Error::Expected { .. } | Error::Empty => ErrorCode::SyntaxError,
             Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
-            Error::TooLong { .. } => ErrorCode::LimitExceeded,
+            Error::TooLong { .. } | Error::TooDeep => ErrorCode::LimitExceeded,
             Error::InvalidName { .. } => ErrorCode::InvalidStatement,
             Error::SettingValue { .. } => ErrorCode::InvalidSetting,
         }
@@ -213,6 +218,7 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     if sql.len() > STATEMENT_BYTES_MAX {
         return Err(Error::TooLong { bytes: sql.len() });
     }
+    check_nesting(sql)?;
     if let Some(governance) = governance::read(sql, fold_identifiers)? {
         return Ok(Statement::Command(Command::Governance(Box::new(governance))));
     }

@@ -22,7 +22,7 @@ fn text_that_is_no_single_statement_is_refused() {
     assert_eq!(code_of(""), ErrorCode::SyntaxError);
     assert_eq!(code_of("   -- nothing"), ErrorCode::SyntaxError);
     assert_eq!(code_of("select 1; select 2"), ErrorCode::Unsupported);
-    assert_eq!(code_of(&"(".repeat(100_000)), ErrorCode::SyntaxError);
+    assert_eq!(code_of(&"(".repeat(100_000)), ErrorCode::LimitExceeded);
 }
 
 #[test]
