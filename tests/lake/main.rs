@@ -22,6 +22,7 @@ mod s3;
 mod shared_catalog;
 mod stored;
 mod throttling;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -36,5 +37,6 @@ fn main() -> ExitCode {
     tests.extend(shared_catalog::tests());
     tests.extend(bounds::tests());
     tests.extend(cache::tests());
+    tests.extend(versions::tests());
     suite::run(tests)
 }

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use super::super::governance::{Reader, expected, holds};
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
+use super::super::versions::{attach, cut};
 use super::super::{Error, NESTING_MAX};
 use super::{CreateTable, Write};
 
@@ -27,9 +28,12 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Write>,
         return Ok(None);
     }
     // A text that has no tokens is for the general parser to refuse.
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(None) };
-    let parser =
-        Parser::new(&GenericDialect {}).with_tokens(tokens).with_recursion_limit(NESTING_MAX);
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+    let Ok(tokens) = tokens else { return Ok(None) };
+    let (tokens, clauses) = cut(tokens)?;
+    let parser = Parser::new(&GenericDialect {})
+        .with_tokens_with_locations(tokens)
+        .with_recursion_limit(NESTING_MAX);
     let mut reader = Reader { parser, fold };
     if !reader.take("CREATE") {
         return Ok(None);
@@ -43,7 +47,13 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Write>,
     if !reader.take("TABLE") {
         return Ok(None);
     }
-    create_table(&mut reader).map(|create| Some(Write::CreateTable(create)))
+    let mut create = create_table(&mut reader)?;
+    match &mut create.query {
+        Some(query) => attach(query, clauses)?,
+        None if clauses.is_empty() => {}
+        None => return Err(expected("a query where there is a version of a table")),
+    }
+    Ok(Some(Write::CreateTable(create)))
 }
 
 fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
