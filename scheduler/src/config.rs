@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lakegate_catalog::HistoryLimits;
 use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
 use lakegate_lake::store::{self, StoreSettings};
@@ -106,6 +107,18 @@ pub const KEYS: &[KnownKey] = &[
         "0",
         "Time limit of a query whose session sets none; 0 for none.",
     ),
+    KnownKey::new(
+        "history.age_max",
+        "30d",
+        "How long a query that has ended is kept in the history.",
+    ),
+    KnownKey::new("history.queries_max", "100000", "Queries that the history keeps."),
+    KnownKey::new("history.text_max", "256MiB", "Size of the texts of all queries in the history."),
+    KnownKey::new(
+        "history.waiting_max",
+        "10000",
+        "Ended queries that wait to be written to the history; more are dropped and counted.",
+    ),
     KnownKey::new("limits.connections", "1024", "Connections of clients at one time."),
     KnownKey::new(
         "limits.message_bytes",
@@ -169,6 +182,8 @@ pub struct Config {
     pub durable: DurableConfig,
     /// Admission of queries.
     pub queries: QueriesConfig,
+    /// What is kept of queries that have ended.
+    pub history: HistorySettings,
     /// Bounds of what clients may send and hold.
     pub limits: LimitsConfig,
     /// Object stores.
@@ -214,6 +229,16 @@ pub struct QueriesConfig {
     wait: Duration,
     #[serde(with = "lakegate_common::duration")]
     timeout: Duration,
+}
+
+/// Settings of the history of queries.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HistorySettings {
+    #[serde(with = "lakegate_common::duration")]
+    age_max: Duration,
+    queries_max: u64,
+    text_max: ByteSize,
+    waiting_max: NonZeroUsize,
 }
 
 /// Bounds of what clients may send and hold.
@@ -296,6 +321,14 @@ impl Config {
             waiting_max: self.queries.waiting,
             wait_max: self.queries.wait,
             timeout: Some(self.queries.timeout).filter(|timeout| !timeout.is_zero()),
+            history: query::HistoryConfig {
+                limits: HistoryLimits {
+                    age_max: self.history.age_max,
+                    rows_max: self.history.queries_max,
+                    text_bytes_max: self.history.text_max.bytes(),
+                },
+                queue_max: self.history.waiting_max.get(),
+            },
         }
     }
 

@@ -112,7 +112,7 @@ async fn start(config: &Config) -> Result<Running, Error> {
         cluster_address = Some(address);
         durable = Some(started);
     }
-    let query = QueryService::new(
+    let (query, history) = QueryService::new(
         config.query(),
         catalog.clone(),
         durable.clone(),
@@ -129,6 +129,8 @@ async fn start(config: &Config) -> Result<Running, Error> {
 
     let supervisor = Supervisor::new();
     spawn_tasks(&supervisor, &services, listener);
+    // After the last query, before the catalog closes.
+    supervisor.spawn("history", Stage::Upkeep, OnFailure::Log, |stop| history.run(stop));
     services.set_ready(true);
     print_line(&format!("listening on grpc://{client_address}"))?;
     if let Some(address) = cluster_address {

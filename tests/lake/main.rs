@@ -22,6 +22,7 @@ mod s3;
 mod shared_catalog;
 mod stored;
 mod throttling;
+mod versions;
 mod writes;
 
 use std::process::ExitCode;
@@ -38,5 +39,6 @@ fn main() -> ExitCode {
     tests.extend(bounds::tests());
     tests.extend(cache::tests());
     tests.extend(writes::tests());
+    tests.extend(versions::tests());
     suite::run(tests)
 }

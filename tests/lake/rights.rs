@@ -14,6 +14,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         nothing_over_http_tells_more_than_of_what_is_not_there,
         a_grant_to_a_role_reaches_its_members_until_it_is_revoked,
         a_view_reads_with_the_rights_of_who_made_it,
+        the_system_schema_shows_each_what_they_may_see,
+        the_history_keeps_what_was_asked_and_shows_it_to_who_asked,
         only_those_who_may_change_the_catalog,
         passwords_and_keys_appear_nowhere,
         names_change_and_grants_stay,
@@ -58,6 +60,13 @@ fn a_user_without_a_grant_learns_nothing_of_a_table() {
         "REVOKE SELECT ON {} FROM ann",
         "COMMENT ON TABLE {} IS 'mine'",
         "ALTER TABLE {} RENAME TO mine",
+        "SELECT * FROM {} VERSION AS OF 0",
+        "SELECT * FROM {} FOR TIMESTAMP AS OF '2024-01-01'",
+        "SELECT * FROM table_changes('{}', 0)",
+        "DESCRIBE HISTORY {}",
+        "DESCRIBE DETAIL {}",
+        "DESCRIBE EXTENDED {}",
+        "SHOW GRANTS ON {}",
     ] {
         let hidden = ann.fail(&template.replace("{}", "hidden"));
         let absent = ann.fail(&template.replace("{}", "absent"));
@@ -77,6 +86,10 @@ fn a_user_without_a_grant_learns_nothing_of_a_table() {
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'hidden'",
         "SELECT definition FROM information_schema.views",
         "SELECT schema_name FROM information_schema.schemata WHERE schema_name <> 'information_schema'",
+        "SELECT * FROM system.projects",
+        "SELECT * FROM system.grants",
+        "SHOW PROJECTS",
+        "SHOW GRANTS",
     ] {
         assert!(ann.run(listing).is_empty(), "{listing}");
     }
@@ -211,6 +224,68 @@ fn a_view_reads_with_the_rights_of_who_made_it() {
     assert_eq!(ann.run("SELECT n FROM bobs"), [["4"]]);
     admin.run("REVOKE SELECT ON SCHEMA public FROM bob");
     assert_eq!(ann.fail("SELECT n FROM bobs").code(), "table_not_found");
+}
+
+fn the_system_schema_shows_each_what_they_may_see() {
+    let (server, mut admin, mut ann) = server();
+    admin.run("CREATE USER bob PASSWORD 'x'");
+    admin.run("CREATE LOCATION place URL 's3://bucket/prefix/'");
+    admin.run("CREATE CREDENTIAL keys TYPE S3 WITH (access_key_id = 'a', secret_access_key = 'b')");
+    admin.run("GRANT SELECT ON hidden TO bob");
+    // Oneself and one's roles, nobody else.
+    assert_eq!(ann.run("SELECT name FROM system.principals ORDER BY name"), [["ann"], ["readers"]]);
+    assert_eq!(ann.run("SELECT role, member FROM system.role_members"), [["readers", "ann"]]);
+    assert_eq!(ann.run("SHOW USERS"), [["ann", "false", "NULL"]]);
+    for empty in ["system.grants", "system.locations", "system.credentials", "system.projects"] {
+        assert!(ann.run(&format!("SELECT * FROM {empty}")).is_empty(), "{empty}");
+        assert!(!admin.run(&format!("SELECT * FROM {empty}")).is_empty(), "{empty}");
+    }
+    let hidden = ann.fail("SHOW GRANTS FOR bob").to_string();
+    let absent = ann.fail("SHOW GRANTS FOR nobody").to_string();
+    assert_eq!(hidden.replace("bob", ""), absent.replace("nobody", ""));
+    // One's own queries; an admin sees all.
+    admin.run("SELECT 'of the admin'");
+    ann.run("SELECT 'of ann'");
+    let own = ann.run("SELECT DISTINCT principal FROM system.queries");
+    assert_eq!(own, [["ann"]]);
+    let all = admin.run("SELECT DISTINCT principal FROM system.queries ORDER BY principal");
+    assert_eq!(all, [["admin"], ["ann"]]);
+    // Nobody sees a secret, and a new name brings no earlier owner's queries with it.
+    let told = format!("{:?}", admin.run("SELECT * FROM system.credentials"));
+    assert!(told.contains("secret_access_key") && !told.contains("\"b\""), "{told}");
+    admin.run("ALTER USER ann RENAME TO anna");
+    admin.run("CREATE USER ann PASSWORD 'y'");
+    let mut other = Sql::connect(&server.url(), "ann", "y").unwrap();
+    let seen = other.run("SELECT query FROM system.queries WHERE query LIKE '%of ann%'");
+    assert!(!seen.iter().any(|row| row[0] == "SELECT 'of ann'"), "{seen:?}");
+    // A view of them shows what its maker may see, to those whom the maker lets.
+    admin.run("CREATE VIEW people AS SELECT name FROM system.principals WHERE type = 'user'");
+    admin.run("GRANT SELECT ON VIEW people TO readers");
+    assert_eq!(ann.run("SELECT count(*) FROM people"), [["4"]]);
+}
+
+fn the_history_keeps_what_was_asked_and_shows_it_to_who_asked() {
+    let (server, mut admin, mut ann) = server();
+    admin.run("GRANT SELECT ON hidden TO ann");
+    ann.run("SELECT sum(id) FROM hidden");
+    ann.fail("SELECT id / 0 FROM hidden");
+    admin.run("CREATE USER carl PASSWORD 'a secret of carl'");
+    // What was not written yet is written before the server ends.
+    let server = server.restart();
+    let mut ann = Sql::connect(&server.url(), "ann", PASSWORD).unwrap();
+    let of = "SELECT outcome, tier, row_count, bytes_scanned > 0, bytes_sent > 0, retries \
+              FROM system.queries WHERE query LIKE 'SELECT sum(id)%'";
+    assert_eq!(ann.run(of), [["ok", "local", "1", "true", "true", "0"]]);
+    let failed =
+        ann.run("SELECT state, outcome FROM system.queries WHERE query LIKE 'SELECT id / 0%'");
+    assert_eq!(failed, [["failed", "data_error"]]);
+    let usage = ann.run("SELECT principal, queries >= 2, failed FROM system.usage");
+    assert_eq!(usage, [["ann", "true", "1"]]);
+    let mut admin = server.connect();
+    let told = format!("{:?}", admin.run("SELECT query FROM system.queries"));
+    assert!(told.contains("CREATE USER carl PASSWORD ***"), "{told}");
+    assert!(!told.contains("a secret of carl"), "{told}");
+    assert_eq!(admin.run("SELECT count(*) FROM system.usage WHERE principal = 'ann'"), [["1"]]);
 }
 
 fn only_those_who_may_change_the_catalog() {

@@ -190,9 +190,76 @@ def delta_measured() -> None:
     )
 
 
+def delta_ledger() -> None:
+    """Four versions, each at noon of a day from 2024-01-01 on by the log's own word, with a change data
+    feed: rows added, rows added, one row changed and one deleted as a file of changes tells, and rows
+    deleted as nothing but the removed file tells."""
+    table = DATA / "delta" / "ledger"
+    features = ["inCommitTimestamp", "changeDataFeed"]
+    protocol = {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": features}
+    feed = {"delta.enableInCommitTimestamps": "true", "delta.enableChangeDataFeed": "true"}
+
+    def rows(ids: list, amounts: list, kinds: list | None = None) -> pa.Table:
+        columns = {"id": pa.array(ids, pa.int64()), "amount": pa.array(amounts, pa.int64())}
+        return pa.table(columns if kinds is None else {**columns, "_change_type": pa.array(kinds)})
+
+    def told(day: int, operation: str) -> dict:
+        noon = dt.datetime(2024, 1, day, 12, tzinfo=UTC)
+        return {
+            "commitInfo": {
+                "inCommitTimestamp": int(noon.timestamp() * 1000),
+                "timestamp": 0,
+                "operation": operation,
+                "operationParameters": {"mode": "Append"} if operation == "WRITE" else {},
+                "engineInfo": "make_data",
+                "isBlindAppend": operation == "WRITE",
+            }
+        }
+
+    def gone(name: str) -> dict:
+        path = table / name
+        return {
+            "remove": {
+                "path": name,
+                "deletionTimestamp": 1,
+                "dataChange": True,
+                "extendedFileMetadata": True,
+                "partitionValues": {},
+                "size": path.stat().st_size,
+            }
+        }
+
+    first = add(table, "a.parquet", rows([1, 2, 3], [10, 20, 30]), {})
+    commit(
+        table,
+        0,
+        told(1, "WRITE"),
+        {"protocol": protocol},
+        metadata([column("id", "long"), column("amount", "long")], [], **feed),
+        first,
+    )
+    commit(table, 1, told(2, "WRITE"), add(table, "b.parquet", rows([4, 5], [40, 50]), {}))
+    kinds = ["update_preimage", "update_postimage", "delete"]
+    changed = table / "_change_data" / "c.parquet"
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows([2, 2, 3], [20, 21, 30], kinds), changed)
+    cdc = {
+        "cdc": {
+            "path": "_change_data/c.parquet",
+            "partitionValues": {},
+            "size": changed.stat().st_size,
+            "dataChange": False,
+        }
+    }
+    changed_rows = add(table, "c.parquet", rows([1, 2], [10, 21]), {})
+    commit(table, 2, told(3, "MERGE"), gone("a.parquet"), changed_rows, cdc)
+    commit(table, 3, told(4, "DELETE"), gone("b.parquet"))
+
+
 def main() -> None:
     delta_visits()
     delta_measured()
+    delta_ledger()
     pq.write_table(typed(), DATA / "typed.parquet")
     pq.write_table(nested(), DATA / "nested.parquet")
     for year, month in [(2023, 11), (2023, 12), (2024, 1), (2024, 2)]:

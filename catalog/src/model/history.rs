@@ -17,28 +17,28 @@ pub struct QueryRecord {
     pub principal_name: String,
     /// The text of the statement, without secrets: whoever hands it over has taken them out.
     pub sql: String,
-    /// Where it ran, such as `local`.
-    pub tier: String,
+    /// Where it ran, such as `local`; `None` where it never began to run.
+    pub tier: Option<String>,
     /// When it came.
     pub submitted_at: SystemTime,
-    /// When it began to run, after waiting its turn.
-    pub started_at: SystemTime,
+    /// When it began to run, after waiting its turn; `None` where it never did.
+    pub started_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: SystemTime,
     /// The rows that went to the client.
     pub rows: u64,
-    /// The bytes read from files.
-    pub bytes_scanned: u64,
+    /// The bytes read from files. This and what follows is `None` where it was not measured.
+    pub bytes_scanned: Option<u64>,
     /// The bytes that went to the client.
-    pub bytes_sent: u64,
+    pub bytes_sent: Option<u64>,
     /// The time on all cores of all executors.
-    pub cpu_time: Duration,
+    pub cpu_time: Option<Duration>,
     /// The most memory that it held, in bytes, all executors together.
-    pub peak_memory_bytes: u64,
+    pub peak_memory_bytes: Option<u64>,
     /// The bytes that it wrote to scratch space because memory was short.
-    pub spilled_bytes: u64,
+    pub spilled_bytes: Option<u64>,
     /// The tasks that were run again.
-    pub retries: u64,
+    pub retries: Option<u64>,
     /// How it ended: `ok` or the code of an error.
     pub outcome: String,
 }
@@ -70,7 +70,7 @@ impl QueryRecord {
     }
 }
 
-/// What the queries of one principal took on one day (UTC).
+/// What the queries of one principal took on one day (UTC), as far as it was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
     /// Who asked.

@@ -25,17 +25,17 @@ fn query(principal: PrincipalId, finished_at: SystemTime) -> QueryRecord {
         principal,
         principal_name: "ann".into(),
         sql: "SELECT 1".into(),
-        tier: "local".into(),
+        tier: Some("local".into()),
         submitted_at: finished_at - Duration::from_secs(3),
-        started_at: finished_at - Duration::from_secs(2),
+        started_at: Some(finished_at - Duration::from_secs(2)),
         finished_at,
         rows: 10,
-        bytes_scanned: 1_000,
-        bytes_sent: 100,
-        cpu_time: Duration::from_millis(1500),
-        peak_memory_bytes: 4096,
-        spilled_bytes: 7,
-        retries: 1,
+        bytes_scanned: Some(1_000),
+        bytes_sent: Some(100),
+        cpu_time: Some(Duration::from_millis(1500)),
+        peak_memory_bytes: Some(4096),
+        spilled_bytes: Some(7),
+        retries: Some(1),
         outcome: "ok".into(),
     }
 }
@@ -50,6 +50,28 @@ on_both! {
         catalog.record_queries(&[]).await.unwrap();
         let found = catalog.queries(&HistoryFilter::default(), None, 10).await.unwrap();
         assert_eq!(found, [record]);
+    }
+
+    async fn what_was_not_measured_stays_unknown_and_adds_nothing(fixture) {
+        let catalog = &fixture.catalog;
+        let known = query(fixture.user("ann").await, now());
+        let unknown = QueryRecord {
+            id: Uuid::now_v7(),
+            tier: None,
+            started_at: None,
+            bytes_scanned: None,
+            bytes_sent: None,
+            cpu_time: None,
+            peak_memory_bytes: None,
+            spilled_bytes: None,
+            retries: None,
+            ..known.clone()
+        };
+        catalog.record_queries(&[known, unknown.clone()]).await.unwrap();
+        let found = catalog.queries(&HistoryFilter::default(), None, 10).await.unwrap();
+        assert!(found.contains(&unknown));
+        let usage = catalog.usage(&HistoryFilter::default()).await.unwrap();
+        assert_eq!((usage[0].queries, usage[0].bytes_scanned), (2, 1_000));
     }
 
     async fn the_history_is_read_in_pages_from_the_newest_on(fixture) {

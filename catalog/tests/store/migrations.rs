@@ -77,7 +77,7 @@ async fn a_file_of_the_first_version_keeps_all_that_is_in_it() {
 /// Whatever migration a catalog stopped at, it opens and is used.
 #[tokio::test]
 async fn a_catalog_of_every_earlier_version_is_brought_up_to_date() {
-    for last in [0, 1, 2] {
+    for last in [0, 1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         let url = format!("sqlite:{}?mode=rwc", path.display());

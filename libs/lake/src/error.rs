@@ -178,6 +178,18 @@ pub enum Error {
         #[source]
         source: Box<KernelError>,
     },
+    /// A time after the newest version, of which nobody knows what the table will be then.
+    #[error(
+        "the newest version of the table at {location:?} is {version}, of {newest}: none is as young"
+    )]
+    TimestampAfterNewest {
+        /// The table's location.
+        location: String,
+        /// The newest version.
+        version: u64,
+        /// Its time.
+        newest: String,
+    },
     /// Something that the table's protocol requires and that is not read here.
     #[error("the table at {location:?} needs {feature}, which is not supported")]
     UnsupportedFeature {
@@ -293,9 +305,9 @@ impl Coded for Error {
             }
             Error::CorruptLog { .. } => ErrorCode::InvalidFile,
             Error::NotDelta { .. } => ErrorCode::LocationEmpty,
-            Error::VersionNotFound { .. } | Error::TimestampOutOfRange { .. } => {
-                ErrorCode::VersionNotFound
-            }
+            Error::VersionNotFound { .. }
+            | Error::TimestampOutOfRange { .. }
+            | Error::TimestampAfterNewest { .. } => ErrorCode::VersionNotFound,
             Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
             Error::UnreadableLog { .. } => ErrorCode::StorageError,
             Error::InvalidWriteOption { .. } => ErrorCode::InvalidArgument,
@@ -330,6 +342,9 @@ impl Coded for Error {
                 "check the folder and the file name extension, or name the files with a glob"
             }
             Error::NotDelta { .. } => "the location must be the folder that holds _delta_log",
+            Error::TimestampAfterNewest { version, .. } => {
+                return Some(format!("VERSION AS OF {version} is the newest"));
+            }
             Error::VersionNotFound { .. } | Error::TimestampOutOfRange { .. } => {
                 "DESCRIBE HISTORY lists the versions that there are"
             }

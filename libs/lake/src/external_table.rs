@@ -94,6 +94,14 @@ impl ExternalTable {
 }
 
 impl ExternalTable {
+    /// The log of a Delta table.
+    ///
+    /// # Errors
+    /// The location is no folder, or the session has no store for it.
+    pub fn log(&self, state: &SessionState) -> Result<DeltaLog, Error> {
+        log_at(state, &self.location)
+    }
+
     /// A Delta table, whose log says everything that else is declared.
     async fn of_log(
         state: &SessionState,
@@ -110,11 +118,14 @@ impl ExternalTable {
         if location.as_str().starts_with("http") {
             return Err(Error::NotListed { url: location.to_string(), source: None });
         }
-        let log = DeltaLog::in_session(state, TableRoot::parse(location.as_str())?)?;
-        let newest = log.open(AsOf::Latest).await?;
+        let newest = log_at(state, &location)?.open(AsOf::Latest).await?;
         let schema = Arc::clone(newest.schema().columns());
         Ok(Self { format: Format::Delta, location, schema, partition_columns: 0, options })
     }
+}
+
+fn log_at(state: &SessionState, location: &Location) -> Result<DeltaLog, Error> {
+    DeltaLog::in_session(state, TableRoot::parse(location.as_str())?)
 }
 
 /// Listing options of a format at a location, without a folder's extension filter.

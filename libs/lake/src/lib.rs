@@ -16,4 +16,4 @@ pub use error::{Error, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;
-pub use provider::{StringLayout, table_provider};
+pub use provider::{StringLayout, delta_table, table_provider};

@@ -13,7 +13,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::delta::{DeltaLog, DeltaTable, TableRoot, TakenVersions};
+use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
 use crate::plain_text::read_plain;
 use crate::{Error, ExternalTable, Format};
@@ -33,7 +33,8 @@ pub enum StringLayout {
 ///
 /// # Errors
 /// [`Error::LocationEmpty`] where the files are gone, [`Error::InvalidOption`] where the catalog
-/// holds an option that this version does not take; for Delta as [`DeltaLog::open`].
+/// holds an option that this version does not take; for Delta as
+/// [`TakenVersions::of`].
 pub async fn table_provider(
     state: &SessionState,
     versions: &TakenVersions,
@@ -41,8 +42,7 @@ pub async fn table_provider(
     strings: StringLayout,
 ) -> Result<Arc<dyn TableProvider>, Error> {
     if table.format == Format::Delta {
-        let log = DeltaLog::in_session(state, TableRoot::parse(table.location.as_str())?)?;
-        return Ok(Arc::new(DeltaTable::new(versions.of(&log).await?, strings)));
+        return delta_table(state, versions, table, AsOf::Latest, strings).await;
     }
     let url = table.location.listing_url()?;
     let mut options = table.options.clone();
@@ -77,6 +77,21 @@ pub async fn table_provider(
         (StringLayout::Plain, Format::Parquet) => Arc::new(PlainTable { files }),
         _ => Arc::new(files),
     })
+}
+
+/// A version of a Delta table as DataFusion scans it.
+///
+/// # Errors
+/// As [`TakenVersions::at`].
+pub async fn delta_table(
+    state: &SessionState,
+    versions: &TakenVersions,
+    table: &ExternalTable,
+    as_of: AsOf,
+    strings: StringLayout,
+) -> Result<Arc<dyn TableProvider>, Error> {
+    let log = table.log(state)?;
+    Ok(Arc::new(DeltaTable::new(versions.at(&log, as_of).await?, strings)))
 }
 
 /// Parquet files whose text is read as plain text, whatever their writer had.

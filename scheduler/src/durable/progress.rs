@@ -11,6 +11,8 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use lakegate_lake::store::Used;
 use serde::Serialize;
 
+use crate::query::{BYTES_SCANNED, Measured};
+
 /// How far one stage is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 pub struct StageProgress {
@@ -81,6 +83,21 @@ fn used(metrics: &[MetricsSet]) -> Used {
         let sum = first.and_then(|metrics| metrics.sum_by_name(name));
         sum.map_or(0, |sum| sum.as_usize() as u64)
     })
+}
+
+/// What the stages of an ended job took together. Executors measure neither their cores' time nor
+/// their peak of memory by query.
+pub(super) fn taken(graph: &dyn ExecutionGraph) -> Measured {
+    let (mut scanned, mut spilled) = (0_u64, 0_u64);
+    for stage in graph.stages().values() {
+        let ExecutionStage::Successful(stage) = stage else { continue };
+        for operator in &stage.stage_metrics {
+            let sum = |name| operator.sum_by_name(name).map_or(0, |sum| sum.as_usize() as u64);
+            scanned = scanned.saturating_add(sum(BYTES_SCANNED));
+            spilled = spilled.saturating_add(sum("spilled_bytes"));
+        }
+    }
+    Measured { bytes_scanned: Some(scanned), spilled_bytes: Some(spilled), ..Measured::default() }
 }
 
 fn progress(stage_id: usize, stage: &ExecutionStage) -> StageProgress {

@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::outcome::{End, Next, decide};
 use super::results::{self, Interrupted};
 use super::{Core, Error, StageProgress, StageReport, cancel, follow, integrity, progress};
-use crate::query::QueryId;
+use crate::query::{Measured, QueryId};
 
 /// Statuses of a job that may wait for us; Ballista drops what is more.
 const STATUSES_MAX: usize = 1024;
@@ -59,6 +59,16 @@ impl DurableQuery {
             .as_ref()
             .map(|graph| progress::reports(graph.as_ref()))
             .unwrap_or_default()
+    }
+}
+
+impl DurableQuery {
+    /// What looks at what its executors took, known once all stages have ended.
+    pub(crate) fn measure(&self) -> impl Fn() -> Measured + Send + Sync + 'static {
+        let graph = Arc::clone(&self.graph);
+        move || {
+            graph.lock().as_ref().map(|graph| progress::taken(graph.as_ref())).unwrap_or_default()
+        }
     }
 }
 

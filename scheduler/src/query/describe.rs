@@ -6,7 +6,6 @@ use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_engine::schema;
 
-use super::names::columns;
 use super::settings::Shown;
 use super::{Error, Settings};
 
@@ -26,10 +25,9 @@ pub(super) static SHOW: LazyLock<SchemaRef> =
 pub(super) static EXPLAIN: LazyLock<SchemaRef> =
     LazyLock::new(|| text_columns(&["plan_type", "plan"]));
 
-/// One row a column of the dataset.
-pub(super) fn describe(dataset: &lakegate_catalog::Dataset) -> Result<RecordBatch, Error> {
-    let stored = columns(dataset)?;
-    let shown = schema::canonical(&stored);
+/// One row a column.
+pub(super) fn describe(stored: &Schema) -> Result<RecordBatch, Error> {
+    let shown = schema::canonical(stored);
     let rows = shown.fields().iter().zip(stored.fields()).map(|(field, stored)| {
         let nullable = if stored.is_nullable() { "YES" } else { "NO" };
         [field.name().clone(), field.data_type().to_string(), nullable.to_string()]

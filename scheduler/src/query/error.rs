@@ -129,6 +129,43 @@ pub enum Error {
         /// The text.
         written: String,
     },
+    /// A version, or changes, of what is no Delta table.
+    #[error("{name} is {kind}: only Delta tables have versions")]
+    NoVersions {
+        /// Its name.
+        name: String,
+        /// What it is.
+        kind: String,
+    },
+    /// An expression that needs rows where a value is needed before there are any.
+    #[error("{expression} is no constant expression")]
+    NotConstant {
+        /// The expression.
+        expression: String,
+        /// What stands against it.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// A value that is no time.
+    #[error("{expression} gives no time")]
+    NotATime {
+        /// The expression.
+        expression: String,
+    },
+    /// A value that is no number of a version.
+    #[error("{expression} gives no number of a version")]
+    NotAVersion {
+        /// The expression.
+        expression: String,
+    },
+    /// Changes that end before they begin.
+    #[error("changes from version {from} to version {to} end before they begin")]
+    ChangesBackwards {
+        /// The first version.
+        from: u64,
+        /// The last version.
+        to: u64,
+    },
     /// A word that is no privilege.
     #[error("{word} is no privilege")]
     UnknownPrivilege {
@@ -189,9 +226,14 @@ impl Coded for Error {
             Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
             Error::InvalidSetting { .. } => ErrorCode::InvalidSetting,
-            Error::NoRows { .. } | Error::InvalidType { .. } | Error::UnknownPrivilege { .. } => {
-                ErrorCode::InvalidStatement
-            }
+            Error::NoRows { .. }
+            | Error::NoVersions { .. }
+            | Error::NotConstant { .. }
+            | Error::NotATime { .. }
+            | Error::NotAVersion { .. }
+            | Error::ChangesBackwards { .. }
+            | Error::InvalidType { .. }
+            | Error::UnknownPrivilege { .. } => ErrorCode::InvalidStatement,
             Error::NoSuchColumn { .. } => ErrorCode::ColumnNotFound,
             Error::ColumnCount { .. }
             | Error::ColumnTwice { .. }
@@ -225,6 +267,9 @@ impl Coded for Error {
                 failure::hint_for(self.code()).map(str::to_string)
             }
             Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),
+            Error::NotATime { .. } => {
+                Some("write it as '2024-01-31 12:00:00' or TIMESTAMP '2024-01-31 12:00:00'".into())
+            }
             Error::UnknownPrivilege { .. } => Some(
                 "privileges are SELECT, MODIFY, CREATE, MANAGE, OWN, READ, WRITE and ALL"
                     .to_string(),

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use lakegate_catalog::{
-    Alteration, Catalog, CredentialSource, NewCredential, NewLocation, ObjectName, OnContents,
-    OnMissing, PrincipalType, Privilege,
+    Alteration, Catalog, CredentialSource, NewCredential, NewLocation, ObjectName, ObjectType,
+    OnContents, OnMissing, PrincipalType, Privilege,
 };
 use lakegate_common::secret::{Secret, hash_password};
-use lakegate_engine::statement::{Governance, ObjectKind, Verb};
+use lakegate_engine::statement::{Governance, GrantsOf, ObjectKind, Verb};
 use lakegate_lake::store::{StoreKind, StoreUrl, check_credential_options, check_location_options};
 
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::Error;
 use super::command::unsupported;
 use super::service::QueryService;
+use super::system::grants;
 use crate::session::Session;
 
 /// Passwords of statements that are hashed at one time; the others wait.
@@ -130,6 +132,42 @@ impl QueryService {
                 Ok(())
             }
         }
+    }
+}
+
+impl QueryService {
+    /// The grants that `of` asks for, as far as the session's principal may see them.
+    ///
+    /// # Errors
+    /// Nothing visible has the name of the object or of the principal.
+    pub(super) async fn grants(
+        &self,
+        session: &Session,
+        of: &GrantsOf,
+    ) -> Result<RecordBatch, Error> {
+        let seen = self.seen_by(session.principal.id).await?;
+        let object = match &of.object {
+            Some((kind, name)) => Some(seen.object(&object_name(session, *kind, name)?)?),
+            None => None,
+        };
+        let principal = match &of.principal {
+            Some(name) => {
+                let found = seen.principals().find(|principal| principal.name == *name);
+                let noun = ObjectType::Principal.as_str();
+                let absent = || lakegate_catalog::Error::ObjectNotFound {
+                    noun,
+                    name: name.clone(),
+                    nearest: None,
+                };
+                Some(found.ok_or_else(absent)?.id)
+            }
+            None => None,
+        };
+        let wanted = seen.grants().filter(|grant| {
+            object.is_none_or(|object| object == grant.object)
+                && principal.is_none_or(|principal| principal == grant.grantee)
+        });
+        grants(wanted, &seen)
     }
 }
 

@@ -16,6 +16,11 @@ impl QueryId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The identity as the catalog keeps it.
+    pub(super) fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for QueryId {

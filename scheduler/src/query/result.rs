@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream};
 use tokio::time::Instant;
 
 use super::registry::QueryGuard;
-use super::{Error, QueryId};
+use super::{Error, QueryId, SentBytes};
 
 /// Batches of a result as they come.
 pub(super) type Batches = BoxStream<'static, Result<RecordBatch, Error>>;
@@ -22,6 +22,8 @@ pub struct RunningQuery {
     pub schema: SchemaRef,
     /// Rows that a statement without rows has changed.
     pub rows_affected: Option<i64>,
+    /// Where the bytes that go to the client are counted by who sends them.
+    pub sent: SentBytes,
     /// The rows; no batch is empty, and nothing follows an error.
     pub batches: BoxStream<'static, Result<RecordBatch, Error>>,
 }

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,6 +25,7 @@ use lakegate_lake::StringLayout;
 use lakegate_lake::store::QueryStores;
 
 use super::explain::Explanation;
+use super::measured::{Measure, Measured, PeakPool, tells_bytes_scanned};
 use super::names::Resolver;
 use super::registry::QueryGuard;
 use super::result::Batches;
@@ -83,7 +85,7 @@ impl QueryService {
             _ => {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
-                let context = task_context(&physical);
+                let context = measured_context(&physical, guard);
                 let schema = Arc::clone(schema);
                 if is_constant(physical.plan.as_ref()) {
                     return local::run_here(physical.plan, context, schema);
@@ -126,7 +128,7 @@ impl QueryService {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let plan = Arc::clone(&physical.plan);
-                let context = task_context(&physical);
+                let context = measured_context(&physical, guard);
                 let batches = self.threads.run(Arc::clone(&plan), context, schema, permit);
                 let rows = batches
                     .try_fold(0, |rows, batch| {
@@ -226,7 +228,8 @@ impl QueryService {
         state.mark_start_execution();
         let seen = self.seen_by(*principal).await?;
         let versions = Arc::clone(&planned.versions);
-        let resolver = Resolver { seen, versions, strings: StringLayout::Plain };
+        let system = self.system(&planned.scope);
+        let resolver = Resolver { seen, versions, system, strings: StringLayout::Plain };
         let (state, mut plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         distributable::check_subqueries(&plan)?;
         if let Some(sink) = &planned.sink {
@@ -251,7 +254,14 @@ impl QueryService {
     ) -> Result<DurableQuery, Error> {
         let context =
             Arc::new(SessionContext::new_with_state(SessionState::clone(&physical.state)));
+        let tells_bytes = tells_bytes_scanned(physical.plan.as_ref());
         let query = durable.run(guard.record().id(), context, physical.plan).await?;
+        let stages = query.measure();
+        guard.record().measure_by(Measure::new(move || {
+            let measured = stages();
+            let bytes_scanned = measured.bytes_scanned.filter(|_| tells_bytes);
+            Measured { bytes_scanned, ..measured }
+        }));
         guard.record().run_on(Tier::Durable, Some(query.progress.clone()));
         Ok(query)
     }
@@ -267,10 +277,17 @@ impl QueryService {
     }
 }
 
+/// The context of a plan that runs in this process, in which it is seen what it takes.
+fn measured_context(physical: &Physical, guard: &QueryGuard) -> Arc<TaskContext> {
+    let runtime = for_query(physical.state.runtime_env(), &physical.stores);
+    let (runtime, pool) = PeakPool::in_runtime(&runtime);
+    guard.record().measure_by(Measure::of_local(&physical.plan, pool));
+    task_context(&physical.state, runtime)
+}
+
 /// The context of a plan that runs in this process. It carries no functions: only a plan that is
 /// decoded from bytes looks them up there.
-fn task_context(physical: &Physical) -> Arc<TaskContext> {
-    let state = &physical.state;
+fn task_context(state: &SessionState, runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
     Arc::new(TaskContext::new(
         None,
         state.session_id().to_string(),
@@ -279,6 +296,6 @@ fn task_context(physical: &Physical) -> Arc<TaskContext> {
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
-        for_query(state.runtime_env(), &physical.stores),
+        runtime,
     ))
 }

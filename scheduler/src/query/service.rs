@@ -21,14 +21,19 @@ use lakegate_lake::delta::{Commits, DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
+use super::history::history;
 use super::local::LocalThreads;
 use super::names::{Resolver, absolute};
 use super::registry::QueryGuard;
 use super::result::{Batches, Deadline, watch};
 use super::scope_states::ScopeStates;
 use super::statement::{Planned, Scope, Work};
+use super::system::{Sources, System};
 use super::write::Background;
-use super::{Error, QueryId, QueryRegistry, RunningQuery, Statement, Tier, describe};
+use super::{
+    Error, HistoryConfig, HistoryWriter, QueryId, QueryRegistry, RunningQuery, Statement, Tier,
+    describe,
+};
 use crate::durable::Durable;
 use crate::session::Session;
 
@@ -57,6 +62,8 @@ pub struct Config {
     pub wait_max: Duration,
     /// Time limit of a query whose session sets none; `None` for no limit.
     pub timeout: Option<Duration>,
+    /// What is kept of queries that have ended.
+    pub history: HistoryConfig,
 }
 
 /// The query path of one server.
@@ -77,6 +84,7 @@ pub struct QueryService {
     /// Where tables lie whose project does not say.
     pub(super) tables_folder: String,
     registry: Arc<QueryRegistry>,
+    sources: Arc<Sources>,
     states: ScopeStates,
     /// Any snapshot, for statements that name no dataset: they need not ask the database.
     nameless: Arc<Snapshot>,
@@ -85,7 +93,8 @@ pub struct QueryService {
 
 impl QueryService {
     /// The query path over `catalog`, spilling below `scratch`, with tables that belong to no
-    /// location below `tables`.
+    /// location below `tables`, and what writes its history, which is to run as long as there may be
+    /// queries.
     ///
     /// # Errors
     /// The scratch folder or the threads cannot be had.
@@ -96,7 +105,7 @@ impl QueryService {
         stores: Arc<Stores>,
         scratch: &Path,
         tables: &Path,
-    ) -> Result<Arc<Self>, Error> {
+    ) -> Result<(Arc<Self>, HistoryWriter), Error> {
         let limits = RuntimeLimits {
             memory: config.memory_limit,
             spill: config.spill_limit,
@@ -106,11 +115,17 @@ impl QueryService {
         let states = ScopeStates::new(config.cores, Arc::clone(&runtime));
         let threads = LocalThreads::start(config.cores)?;
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
-        let registry = Arc::default();
+        let (history, writer) = history(catalog.clone(), config.history);
+        let registry = Arc::new(QueryRegistry::new(history));
+        let sources = Arc::new(Sources {
+            catalog: catalog.clone(),
+            registry: Arc::clone(&registry),
+            durable: durable.clone(),
+        });
         let draining = AtomicBool::new(false);
         let nameless = catalog.snapshot().await?;
         let delta = Arc::new(DeltaTables::new(config.delta_cache.as_usize()));
-        Ok(Arc::new(Self {
+        let service = Arc::new(Self {
             nameless,
             commits: Arc::new(Commits::new(Arc::clone(&delta))),
             background: Background::new(),
@@ -124,9 +139,11 @@ impl QueryService {
             threads,
             admission,
             registry,
+            sources,
             states,
             draining,
-        }))
+        });
+        Ok((service, writer))
     }
 
     /// Reads, resolves and plans a statement; nothing runs.
@@ -150,6 +167,17 @@ impl QueryService {
                 let absolute = absolute(&self.state(&scope), name.clone());
                 seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
                 Ok(Statement::with_rows(sql, Arc::clone(&describe::DESCRIBE), Work::Describe(name)))
+            }
+            Read::Inspect { what, name } => {
+                let seen = self.seen_by(scope.principal).await?;
+                let absolute = absolute(&self.state(&scope), name.clone());
+                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
+                let schema = Self::inspection_schema(what)?;
+                Ok(Statement::with_rows(sql, schema, Work::Inspect { what, name }))
+            }
+            Read::ShowGrants(of) => {
+                let schema = self.grants(session, &of).await?.schema();
+                Ok(Statement::with_rows(sql, schema, Work::ShowGrants(of)))
             }
             Read::Query(parsed) => {
                 let planned = self.plan(*parsed, scope).await?;
@@ -197,12 +225,14 @@ impl QueryService {
         };
         match started {
             Ok((batches, written)) => {
+                let sent = guard.record().sent().clone();
                 let rows_affected = statement.is_update.then_some(written);
                 let batches = watch(batches, guard, deadline);
                 Ok(RunningQuery {
                     id,
                     schema: Arc::clone(&statement.schema),
                     rows_affected,
+                    sent,
                     batches,
                 })
             }
@@ -245,11 +275,16 @@ impl QueryService {
                 let scope = Scope::of(session);
                 let name = absolute(&self.state(&scope), name.clone());
                 let seen = self.seen_by(scope.principal).await?;
-                Ok(one(describe::describe(seen.resolve(
-                    &name.catalog,
-                    &name.schema,
-                    &name.table,
-                )?)?))
+                let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
+                Ok(one(describe::describe(&*self.columns_now(&scope, &seen, dataset).await?)?))
+            }
+            Work::Inspect { what, name } => {
+                guard.record().run_on(Tier::Metadata, None);
+                Ok(one(self.inspect(&Scope::of(session), *what, name).await?))
+            }
+            Work::ShowGrants(of) => {
+                guard.record().run_on(Tier::Metadata, None);
+                Ok(one(self.grants(session, of).await?))
             }
             Work::ShowSetting(key) => {
                 guard.record().run_on(Tier::Metadata, None);
@@ -279,8 +314,13 @@ impl QueryService {
         let catalog_version = (!names.is_empty()).then(|| snapshot.version());
         let seen = snapshot.for_principal(scope.principal);
         let versions = Arc::new(TakenVersions::new(Arc::clone(&self.delta)));
-        let resolver =
-            |strings| Resolver { seen: seen.clone(), versions: Arc::clone(&versions), strings };
+        let system = self.system(&scope);
+        let resolver = |strings| Resolver {
+            seen: seen.clone(),
+            versions: Arc::clone(&versions),
+            system: system.clone(),
+            strings,
+        };
         let mut planned = resolver(StringLayout::View).plan(state, parsed.clone()).await?;
         if passes_rows_through(&planned.1) {
             // Views would only be copied back into plain text on the way to the client.
@@ -293,6 +333,11 @@ impl QueryService {
             return Err(Error::Statement(statement::Error::Unsupported { what, instead: None }));
         }
         Ok(Planned { parsed, state, plan, catalog_version, scope, versions, sink: None })
+    }
+
+    /// What the service knows of itself, for a session.
+    pub(super) fn system(&self, scope: &Scope) -> System {
+        System { sources: Arc::clone(&self.sources), settings: scope.settings.clone() }
     }
 
     /// The catalog as a principal sees it now.

@@ -9,7 +9,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_catalog::PrincipalId;
-use lakegate_engine::statement::Command;
+use lakegate_engine::statement::{Command, GrantsOf, Inspection};
 use lakegate_lake::delta::TakenVersions;
 
 use super::write::Sink;
@@ -34,6 +34,8 @@ pub(super) enum Work {
     Query(Arc<Planned>),
     Explain { options: ExplainStatementOptions, planned: Arc<Planned> },
     Describe(TableReference),
+    Inspect { what: Inspection, name: TableReference },
+    ShowGrants(GrantsOf),
     ShowSetting(Option<String>),
     Command(Command),
 }

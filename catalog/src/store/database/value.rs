@@ -116,6 +116,14 @@ impl Row {
         u64::try_from(count).map_err(|_| Error::damaged(column, count.to_string()))
     }
 
+    /// As [`Row::count`], where there may be none.
+    pub(crate) fn known_count(&self, column: &'static str) -> Result<Option<u64>, Error> {
+        match self.get::<Option<i64>>(column)? {
+            Some(_) => self.count(column).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The value of a column that holds 0 or 1.
     pub(crate) fn flag(&self, column: &'static str) -> Result<bool, Error> {
         Ok(self.get::<i64>(column)? != 0)

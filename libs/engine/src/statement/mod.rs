@@ -1,11 +1,14 @@
 //! From SQL text to a statement that Lakegate knows.
 
 mod classify;
+mod describe;
 mod governance;
+mod listing;
 mod multisets;
 mod names;
 mod nesting;
 mod show;
+mod versions;
 mod write;
 
 use datafusion::common::TableReference;
@@ -14,10 +17,14 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use lakegate_common::{Coded, ErrorCode};
 
+pub use describe::Inspection;
 pub use governance::{Governance, ObjectKind, Verb};
+pub use listing::GrantsOf;
 pub use nesting::check_nesting;
+pub use versions::{Reading, name_apart};
 pub use write::{CreateTable, Write};
 
 /// Longest statement text that is read, in bytes.
@@ -39,6 +46,15 @@ pub enum Statement {
     },
     /// Columns of a dataset.
     Describe(TableReference),
+    /// What there is to know of a dataset besides.
+    Inspect {
+        /// Which of it.
+        what: Inspection,
+        /// The dataset.
+        name: TableReference,
+    },
+    /// Who may do what.
+    ShowGrants(GrantsOf),
     /// One setting, or all when no key is given.
     ShowSetting(Option<String>),
     /// A change of the session or the catalog, without rows.
@@ -152,6 +168,12 @@ pub enum Error {
     /// Brackets or types inside of one another without end.
     #[error("the statement is nested deeper than {} levels", NESTING_MAX)]
     TooDeep,
+    /// More versions of tables than one statement may name.
+    #[error("the statement names more than {limit} versions of tables")]
+    TooManyVersions {
+        /// The bound.
+        limit: usize,
+    },
     /// SQL that is not carried out.
     #[error("{what} is not supported")]
     Unsupported {
@@ -196,7 +218,9 @@ impl Coded for Error {
             },
             Error::Syntax(_) | Error::Expected { .. } | Error::Empty => ErrorCode::SyntaxError,
             Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
-            Error::TooLong { .. } | Error::TooDeep => ErrorCode::LimitExceeded,
+            Error::TooLong { .. } | Error::TooDeep | Error::TooManyVersions { .. } => {
+                ErrorCode::LimitExceeded
+            }
             Error::InvalidName { .. } => ErrorCode::InvalidStatement,
             Error::SettingValue { .. } => ErrorCode::InvalidSetting,
         }
@@ -225,7 +249,15 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     if let Some(write) = write::read(sql, fold_identifiers)? {
         return Ok(Statement::Command(Command::Write(Box::new(write))));
     }
-    let mut statements = DFParserBuilder::new(sql)
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|error| Error::Syntax(ParserError::from(error)))?;
+    for read in [describe::read, listing::read] {
+        if let Some(statement) = read(&tokens, fold_identifiers)? {
+            return Ok(statement);
+        }
+    }
+    let (tokens, clauses) = versions::cut(tokens)?;
+    let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING_MAX)
         .build()
@@ -233,7 +265,10 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
         .map_err(Error::of_parser)?;
     match (statements.pop_front(), statements.len()) {
         (None, _) => Err(Error::Empty),
-        (Some(statement), 0) => classify::classify(statement, fold_identifiers),
+        (Some(mut statement), 0) => {
+            versions::attach(&mut statement, clauses)?;
+            classify::classify(statement, fold_identifiers)
+        }
         (Some(_), more) => Err(Error::Several { count: more + 1 }),
     }
 }

@@ -31,7 +31,6 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
             let key =
                 variable.iter().map(|part| part.value.to_lowercase()).collect::<Vec<_>>().join(".");
             return match key.as_str() {
-                "projects" => parsed("SELECT DISTINCT catalog_name AS project FROM information_schema.schemata ORDER BY 1").map(Some),
                 "all" | "settings" => Ok(Some(Statement::ShowSetting(None))),
                 _ => Ok(Some(Statement::ShowSetting(Some(key)))),
             };
@@ -52,7 +51,7 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
     parsed(&text).map(Some)
 }
 
-fn parsed(text: &str) -> Result<Statement, Error> {
+pub(super) fn parsed(text: &str) -> Result<Statement, Error> {
     let mut statements = DFParser::parse_sql(text).map_err(Error::of_parser)?;
     match statements.pop_front() {
         Some(statement @ ParsedStatement::Statement(_)) => {
@@ -133,6 +132,6 @@ fn filter_text(filter: &ShowStatementFilter, column: &str) -> Result<String, Err
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

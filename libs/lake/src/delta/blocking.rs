@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::task::{block_in_place, spawn_blocking};
 
 /// Runs the reader's asynchronous parts on the runtime that the caller is on.
 #[derive(Debug)]
@@ -27,13 +27,14 @@ impl CallersRuntime {
 impl TaskExecutor for CallersRuntime {
     type Guard<'a> = EnterGuard<'a>;
 
-    /// Only for threads that may block, such as those of [`blocking`].
+    /// From threads that may block, such as those of [`blocking`], or from a task of a runtime with
+    /// several threads, as the writer of a checkpoint does.
     fn block_on<T>(&self, task: T) -> T::Output
     where
         T: Future + Send + 'static,
         T::Output: Send + 'static,
     {
-        self.0.block_on(task)
+        block_in_place(|| self.0.block_on(task))
     }
 
     fn spawn<F>(&self, task: F)

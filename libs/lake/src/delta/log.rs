@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::session_state::SessionState;
 use delta_kernel::cancellation::CancellationTokenRef;
-use delta_kernel::history_manager::{HistoryCommitType, latest_version_as_of};
+use delta_kernel::history_manager::{HistoryCommitType, first_version_after, latest_version_as_of};
 use delta_kernel::{KernelResult, Snapshot, SnapshotRef};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -248,6 +248,19 @@ impl DeltaLog {
     /// [`Error::TimestampOutOfRange`] before the first version that can still be read.
     pub async fn version_as_of(&self, latest: &TableState, time: i64) -> Result<u64, Error> {
         self.version_at(Arc::clone(&latest.snapshot), time).await
+    }
+
+    /// The oldest version that is not older than `time`, in milliseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`Error::TimestampOutOfRange`] after the newest version.
+    pub(super) async fn version_since(&self, latest: &TableState, time: i64) -> Result<u64, Error> {
+        let latest = Arc::clone(&latest.snapshot);
+        self.read(move |engine, _| {
+            first_version_after(&latest, engine, time, HistoryCommitType::Published)
+                .map(|commit| commit.version)
+        })
+        .await
     }
 
     async fn version_at(&self, latest: SnapshotRef, time: i64) -> Result<u64, Error> {

@@ -21,9 +21,7 @@ use crate::frontend::status::status_of;
 /// Rows as messages of Flight.
 pub(super) type RowStream = BoxStream<'static, Result<RowMessage, Status>>;
 
-/// The messages of `batches`: first the schema, also when no row follows, then rows in messages of
-/// about `message_bytes`. Batches without rows are left out, because some clients take the first one
-/// for the end.
+/// As [`encode_counted`], for results that nobody counts.
 pub(super) fn encode<E>(
     schema: SchemaRef,
     batches: BoxStream<'static, Result<RecordBatch, E>>,
@@ -32,13 +30,30 @@ pub(super) fn encode<E>(
 where
     E: Coded + Send + Sync + 'static,
 {
+    encode_counted(schema, batches, message_bytes, |_| {})
+}
+
+/// The messages of `batches`: first the schema, also when no row follows, then rows in messages of
+/// about `message_bytes`. Batches without rows are left out, because some clients take the first one
+/// for the end. `count` is told the bytes of each message.
+pub(super) fn encode_counted<E>(
+    schema: SchemaRef,
+    batches: BoxStream<'static, Result<RecordBatch, E>>,
+    message_bytes: usize,
+    count: impl Fn(usize) + Send + 'static,
+) -> RowStream
+where
+    E: Coded + Send + Sync + 'static,
+{
     let mut encoder = Encoder::new(&schema);
     let first = encoder.schema(schema).map_err(status_of_flight);
+    first.iter().for_each(|message| count(message.bytes()));
     let rows = batches.flat_map(move |batch| {
         let messages = match batch {
             Ok(batch) => encoder.rows(&batch, message_bytes),
             Err(error) => vec![Err(status_of(&error))],
         };
+        messages.iter().flatten().for_each(|message| count(message.bytes()));
         stream::iter(messages)
     });
     make_ahead(Box::pin(stream::iter([first]).chain(rows)))

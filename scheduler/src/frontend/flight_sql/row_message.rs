@@ -52,6 +52,11 @@ impl RowMessage {
         Ok(messages)
     }
 
+    /// Its bytes without what gRPC puts before them.
+    pub(super) fn bytes(&self) -> usize {
+        self.header.len() + self.body.iter().map(Buffer::len).sum::<usize>()
+    }
+
     /// The gRPC message, cut into pieces that are sent one after the other.
     ///
     /// # Errors

@@ -97,6 +97,8 @@ impl FlightSql {
     ) -> Result<RowStream, Error> {
         let running = self.services.query.execute(session, statement, id).await?;
         let message_bytes = self.services.limits.result_message_bytes;
-        Ok(egress::encode(running.schema, running.batches, message_bytes))
+        let sent = running.sent;
+        let count = move |bytes| sent.add(bytes);
+        Ok(egress::encode_counted(running.schema, running.batches, message_bytes, count))
     }
 }

@@ -1,7 +1,9 @@
 //! From the names in a statement to tables at one catalog snapshot.
 
+mod constant;
 mod declared;
 mod information_schema;
+mod reading;
 mod resolve;
 mod scope;
 

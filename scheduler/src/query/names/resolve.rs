@@ -11,13 +11,17 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lakegate_catalog::{INFORMATION_SCHEMA, Object, PrincipalId, Privilege, VisibleSnapshot};
+use lakegate_catalog::{
+    INFORMATION_SCHEMA, Object, PrincipalId, Privilege, SYSTEM_SCHEMA, VisibleSnapshot,
+};
 use lakegate_engine::statement::{self, Statement};
 use lakegate_lake::delta::TakenVersions;
-use lakegate_lake::{StringLayout, table_provider};
+use lakegate_lake::{Format, StringLayout, table_provider};
 
 use super::{Declared, NameScope, ViewEntry, declared};
 use crate::query::Error;
+use crate::query::fresh_columns::note_columns;
+use crate::query::system::System;
 
 /// Most views that stand on one another.
 const VIEW_DEPTH_MAX: usize = 16;
@@ -30,6 +34,8 @@ pub(in crate::query) struct Resolver {
     pub(in crate::query) seen: VisibleSnapshot,
     /// The versions of Delta tables that the statement reads.
     pub(in crate::query) versions: Arc<TakenVersions>,
+    /// What the service knows of itself.
+    pub(in crate::query) system: System,
     /// How text lies in memory in this plan.
     pub(in crate::query) strings: StringLayout,
 }
@@ -62,6 +68,9 @@ impl Resolver {
         depth: usize,
     ) -> BoxFuture<'_, Result<(Arc<SessionState>, LogicalPlan), Error>> {
         async move {
+            let mut statement = statement;
+            let fold = state.config().options().sql_parser.enable_ident_normalization;
+            let readings = statement::name_apart(&mut statement, fold)?;
             let references = state.resolve_table_references(&statement).map_err(Error::Planning)?;
             if references.is_empty() {
                 let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
@@ -74,6 +83,17 @@ impl Resolver {
                 if is_function
                     && self.seen.resolve(&name.catalog, &name.schema, &name.table).is_err()
                 {
+                    continue;
+                }
+                if let Some(reading) = readings.get(&*name.table) {
+                    let table = self.reading(&state, &name, reading).await?;
+                    resolved.insert(name, table);
+                    continue;
+                }
+                if &*name.schema == SYSTEM_SCHEMA {
+                    if let Some(table) = self.system.table(&name.table, &self.seen)? {
+                        resolved.insert(name, table);
+                    }
                     continue;
                 }
                 if &*name.schema != INFORMATION_SCHEMA && !resolved.contains_key(&name) {
@@ -102,7 +122,12 @@ impl Resolver {
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
         match declared(dataset)? {
             Declared::Table(table) => {
-                Ok(table_provider(state, &self.versions, &table, self.strings).await?)
+                let provider = table_provider(state, &self.versions, &table, self.strings).await?;
+                if table.format == Format::Delta {
+                    let newest = self.versions.of(&table.log(state)?).await?;
+                    note_columns(&self.system.sources.catalog, dataset, &newest).await;
+                }
+                Ok(provider)
             }
             Declared::View(view) => self.view(state, name, view, dataset.definer, depth).await,
         }

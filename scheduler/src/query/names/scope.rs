@@ -34,6 +34,13 @@ impl NameScope {
     }
 }
 
+impl NameScope {
+    /// Whether a table that the statement uses has its name in this schema.
+    fn holds(&self, project: &str, schema: &str) -> bool {
+        self.resolved.keys().any(|name| &*name.catalog == project && &*name.schema == schema)
+    }
+}
+
 impl std::fmt::Debug for NameScope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NameScope").field("tables", &self.resolved.len()).finish()
@@ -75,7 +82,10 @@ impl CatalogProvider for ProjectScope {
         if name == INFORMATION_SCHEMA {
             return Some(Arc::new(InformationSchema::new(Arc::new(self.scope.clone()))));
         }
-        self.scope.snapshot.schemas(&self.project).find(|schema| schema.name == name)?;
+        let is_seen = self.scope.snapshot.schema(&self.project, name).is_some();
+        if !is_seen && !self.scope.holds(&self.project, name) {
+            return None;
+        }
         Some(Arc::new(SchemaScope {
             scope: self.scope.clone(),
             project: self.project.clone(),

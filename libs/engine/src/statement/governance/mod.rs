@@ -14,7 +14,7 @@ use std::fmt;
 
 use lakegate_common::secret::Secret;
 
-pub(super) use read::{Reader, expected, holds, read};
+pub(super) use read::{Reader, expected, holds, kind_of, read};
 
 /// A statement about who may do what, and where data lies.
 #[derive(Debug, Clone, PartialEq)]

@@ -71,7 +71,7 @@ fn is_rename_or_ours(kind: &str, words: impl Iterator<Item = String>) -> bool {
         || words.collect::<Vec<_>>().windows(2).any(|pair| pair == ["RENAME", "TO"])
 }
 
-fn kind_of(word: &str) -> Option<ObjectKind> {
+pub(in crate::statement) fn kind_of(word: &str) -> Option<ObjectKind> {
     Some(match word.to_uppercase().as_str() {
         "PROJECT" => ObjectKind::Project,
         "SCHEMA" => ObjectKind::Schema,

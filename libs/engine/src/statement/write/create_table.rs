@@ -7,12 +7,13 @@ use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement as Sql}
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::super::governance::{Reader, expected, holds};
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
-use super::super::{Error, NESTING_MAX};
+use super::super::versions::{attach, cut};
+use super::super::{Error, NESTING_MAX, versions};
 use super::{CreateTable, Write};
 
 /// Properties of one table at most.
@@ -27,23 +28,46 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Write>,
         return Ok(None);
     }
     // A text that has no tokens is for the general parser to refuse.
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(None) };
-    let parser =
-        Parser::new(&GenericDialect {}).with_tokens(tokens).with_recursion_limit(NESTING_MAX);
-    let mut reader = Reader { parser, fold };
-    if !reader.take("CREATE") {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else {
+        return Ok(None);
+    };
+    if !begins_with_create_table(&tokens) {
         return Ok(None);
     }
-    if reader.parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE, Keyword::TABLE]) {
+    let (tokens, clauses) = versions::cut(tokens)?;
+    let parser = Parser::new(&GenericDialect {})
+        .with_tokens_with_locations(tokens)
+        .with_recursion_limit(NESTING_MAX);
+    let mut reader = Reader { parser, fold };
+    reader.take("CREATE");
+    if reader.parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]) {
         return Err(Error::Unsupported {
             what: "CREATE OR REPLACE TABLE".to_string(),
             instead: Some("DROP TABLE it first"),
         });
     }
-    if !reader.take("TABLE") {
-        return Ok(None);
+    reader.take("TABLE");
+    let mut create = create_table(&mut reader)?;
+    match &mut create.query {
+        Some(query) => versions::attach(query, clauses)?,
+        None if clauses.is_empty() => {}
+        None => return Err(expected("no version of a table without a query")),
     }
-    create_table(&mut reader).map(|create| Some(Write::CreateTable(create)))
+    Ok(Some(Write::CreateTable(create)))
+}
+
+fn begins_with_create_table(tokens: &[TokenWithSpan]) -> bool {
+    let mut words = tokens.iter().filter_map(|token| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        Token::Whitespace(_) => None,
+        _ => Some(Keyword::NoKeyword),
+    });
+    let mut next = || words.next().unwrap_or(Keyword::NoKeyword);
+    match (next(), next()) {
+        (Keyword::CREATE, Keyword::TABLE) => true,
+        (Keyword::CREATE, Keyword::OR) => (next(), next()) == (Keyword::REPLACE, Keyword::TABLE),
+        _ => false,
+    }
 }
 
 fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {

@@ -50,7 +50,7 @@ async fn added_rows_are_the_next_version_with_their_statistics() {
     let files = written(&base, "SELECT * FROM (VALUES (7, 'b'), (-3, NULL)) v").await;
     assert_eq!(commits.append(&lake.log(), &base, files).await.unwrap(), 1);
     let state = lake.open(AsOf::Latest).await;
-    assert_eq!(rows(&state, "SELECT n, s FROM t").await, ["-3|NULL", "7|b"]);
+    assert_eq!(rows(&state, "SELECT n, s FROM t").await, ["-3|null", "7|b"]);
     let commit = fs::read_to_string(lake.path().join("_delta_log/00000000000000000001.json"));
     let commit = commit.unwrap();
     assert!(commit.contains(r#"\"minValues\":{\"n\":-3"#), "{commit}");

@@ -1,10 +1,14 @@
 //! The queries that run now and the last ones that ended, for progress, cancelling and `/api`.
 
+mod work;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use lakegate_catalog::PrincipalId;
+use lakegate_catalog::limit::QUERY_TEXT_BYTES_MAX;
 use lakegate_common::{Coded, ErrorCode, error};
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -12,9 +16,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use super::history::History;
+use super::measured::{Measure, Measured, SentBytes};
 use super::{QueryId, Tier};
 use crate::durable::StageProgress;
 use crate::identity::Principal;
+pub(super) use work::Work;
 
 /// Ended queries that stay visible.
 const ENDED_MAX: usize = 1_000;
@@ -35,6 +42,19 @@ pub enum QueryState {
     Failed,
     /// Its client went away, or someone cancelled it.
     Cancelled,
+}
+
+impl QueryState {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// The error of a failed query.
@@ -74,10 +94,14 @@ pub struct QueryStatus {
 #[derive(Debug)]
 pub struct QueryRecord {
     id: QueryId,
-    principal: String,
+    principal: Principal,
     sql: String,
+    /// The statement as the history keeps it, until it has it, where that is more.
+    whole_sql: Mutex<Option<String>>,
+    begun_at: SystemTime,
     started: Instant,
     rows: AtomicU64,
+    sent: SentBytes,
     cancel: CancellationToken,
     progress: Mutex<Progress>,
 }
@@ -86,7 +110,10 @@ pub struct QueryRecord {
 struct Progress {
     state: QueryState,
     tier: Option<Tier>,
-    ended: Option<Instant>,
+    started_at: Option<SystemTime>,
+    ended: Option<(Instant, SystemTime)>,
+    measure: Option<Measure>,
+    measured: Measured,
     stages: Option<watch::Receiver<Vec<StageProgress>>>,
     error: Option<Failure>,
 }
@@ -104,11 +131,22 @@ impl QueryRecord {
 
     pub(super) fn run_on(&self, tier: Tier, stages: Option<watch::Receiver<Vec<StageProgress>>>) {
         let mut progress = self.progress.lock();
+        progress.started_at.get_or_insert_with(SystemTime::now);
         progress.tier = Some(tier);
         progress.stages = stages;
         if progress.state == QueryState::Planning {
             progress.state = QueryState::Running;
         }
+    }
+
+    /// How to see what the query takes while it runs.
+    pub(super) fn measure_by(&self, measure: Measure) {
+        self.progress.lock().measure = Some(measure);
+    }
+
+    /// Where to count the bytes that go to the client.
+    pub(super) fn sent(&self) -> &SentBytes {
+        &self.sent
     }
 
     pub(super) fn add_rows(&self, rows: usize) {
@@ -118,7 +156,10 @@ impl QueryRecord {
     fn end(&self, state: QueryState, error: Option<Failure>) {
         let mut progress = self.progress.lock();
         if progress.ended.is_none() {
-            progress.ended = Some(Instant::now());
+            progress.ended = Some((Instant::now(), SystemTime::now()));
+            if let Some(measure) = progress.measure.take() {
+                progress.measured = measure.take();
+            }
             progress.state = state;
             progress.error = error;
             let stages = progress.stages.take().map(|stages| stages.borrow().clone());
@@ -128,11 +169,12 @@ impl QueryRecord {
 
     fn status(&self) -> QueryStatus {
         let progress = self.progress.lock();
-        let elapsed =
-            progress.ended.map_or_else(|| self.started.elapsed(), |ended| ended - self.started);
+        let elapsed = progress
+            .ended
+            .map_or_else(|| self.started.elapsed(), |(ended, _)| ended - self.started);
         QueryStatus {
             query_id: self.id,
-            principal: self.principal.clone(),
+            principal: self.principal.name.clone(),
             sql: self.sql.clone(),
             state: progress.state,
             tier: progress.tier,
@@ -149,9 +191,10 @@ impl QueryRecord {
 }
 
 /// The queries of this server, bounded: the running ones and the last that ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct QueryRegistry {
     queries: Mutex<Queries>,
+    history: History,
     ended: tokio::sync::Notify,
 }
 
@@ -162,6 +205,11 @@ struct Queries {
 }
 
 impl QueryRegistry {
+    /// No queries yet; those that end are handed in to `history`.
+    pub(super) fn new(history: History) -> Self {
+        Self { queries: Mutex::default(), history, ended: tokio::sync::Notify::default() }
+    }
+
     /// Begins to follow a query. It counts as running until the returned guard ends it.
     pub(super) fn begin(
         self: &Arc<Self>,
@@ -169,23 +217,27 @@ impl QueryRegistry {
         principal: &Principal,
         sql: &str,
     ) -> QueryGuard {
-        let mut end = sql.len().min(SQL_BYTES_MAX);
-        while !sql.is_char_boundary(end) {
-            end -= 1;
-        }
+        let shown = &sql[..sql.floor_char_boundary(SQL_BYTES_MAX)];
+        let whole = &sql[..sql.floor_char_boundary(QUERY_TEXT_BYTES_MAX)];
         let progress = Progress {
             state: QueryState::Planning,
             tier: None,
+            started_at: None,
             ended: None,
+            measure: None,
+            measured: Measured::default(),
             stages: None,
             error: None,
         };
         let record = Arc::new(QueryRecord {
             id,
-            principal: principal.name.clone(),
-            sql: sql[..end].to_string(),
+            principal: principal.clone(),
+            sql: shown.to_string(),
+            whole_sql: Mutex::new((whole.len() > shown.len()).then(|| whole.to_string())),
+            begun_at: SystemTime::now(),
             started: Instant::now(),
             rows: AtomicU64::new(0),
+            sent: SentBytes::default(),
             cancel: CancellationToken::new(),
             progress: Mutex::new(progress),
         });
@@ -205,6 +257,13 @@ impl QueryRegistry {
         let mut listed: Vec<_> = visible.map(|record| record.status()).collect();
         listed.sort_by_key(|status| std::cmp::Reverse(status.query_id));
         listed
+    }
+
+    /// The queries of principals whose work may be seen, those that have just ended too.
+    pub(super) fn work_of(&self, may_see: impl Fn(PrincipalId) -> bool) -> Vec<Work> {
+        let queries = self.queries.lock();
+        let known = queries.running.values().chain(&queries.ended);
+        known.filter(|record| may_see(record.principal.id)).map(|record| record.work()).collect()
     }
 
     /// One query, if the principal may see it and it is not forgotten.
@@ -257,6 +316,11 @@ impl QueryRegistry {
             }
             queries.ended.push_back(Arc::clone(record));
             drop(queries);
+            let mut work = record.work().record;
+            if let Some(whole) = record.whole_sql.lock().take() {
+                work.sql = whole;
+            }
+            self.history.hand_in(work);
             let status = record.status();
             let tier = status.tier.map_or("none", |tier| match tier {
                 Tier::Metadata => "metadata",
@@ -272,7 +336,7 @@ impl QueryRegistry {
 }
 
 fn may_see(principal: &Principal, record: &QueryRecord) -> bool {
-    principal.is_admin || principal.name == record.principal
+    principal.is_admin || principal.id == record.principal.id
 }
 
 /// Holds a query's place in the registry; dropped before an end is told, it counts as cancelled.

@@ -1,0 +1,201 @@
+//! DESCRIBE of what a table is besides its columns: its history, its files, its entry in the catalog.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{ResolvedTableReference, TableReference};
+use lakegate_catalog::{Dataset, DatasetKind, Object, Privilege, VisibleSnapshot};
+use lakegate_engine::schema;
+use lakegate_engine::statement::Inspection;
+use lakegate_lake::delta::{AsOf, TableDetail, history_rows, history_schema};
+use lakegate_lake::{ExternalTable, Format};
+
+use super::Error;
+use super::describe::{DESCRIBE, table};
+use super::names::{Declared, absolute, declared};
+use super::service::QueryService;
+use super::statement::Scope;
+use super::system::columns::{batch, number, object, text, time};
+
+/// Commits that DESCRIBE HISTORY shows where it says no LIMIT.
+const HISTORY_DEFAULT: usize = 1_000;
+/// Commits that it shows at most.
+const HISTORY_MAX: usize = 100_000;
+
+impl QueryService {
+    /// The columns of the answer to `what`.
+    ///
+    /// # Errors
+    /// Arrow's own.
+    pub(super) fn inspection_schema(what: Inspection) -> Result<SchemaRef, Error> {
+        Ok(match what {
+            Inspection::History(_) => schema::canonical(&history_schema()),
+            Inspection::Detail => details(&[])?.schema(),
+            Inspection::Extended => Arc::clone(&DESCRIBE),
+        })
+    }
+
+    /// Answers `what` about the dataset `name`.
+    ///
+    /// # Errors
+    /// Nothing visible has the name, the principal may not read it, or it is not of the kind.
+    pub(super) async fn inspect(
+        &self,
+        scope: &Scope,
+        what: Inspection,
+        name: &TableReference,
+    ) -> Result<RecordBatch, Error> {
+        let seen = self.seen_by(scope.principal).await?;
+        let name = absolute(&self.state(scope), name.clone());
+        let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
+        if what == Inspection::Extended {
+            return self.extended(scope, &seen, dataset).await;
+        }
+        seen.check_object(Privilege::Select, Object::Dataset(dataset.id), &name)?;
+        let declared = match declared(dataset)? {
+            Declared::Table(declared) => declared,
+            Declared::View(_) => return Err(no_versions(&name, "a view")),
+        };
+        match what {
+            Inspection::History(limit) => self.history_of(scope, &name, &declared, limit).await,
+            _ => self.detail_of(scope, dataset, &declared).await,
+        }
+    }
+
+    async fn history_of(
+        &self,
+        scope: &Scope,
+        name: &ResolvedTableReference,
+        declared: &ExternalTable,
+        limit: Option<usize>,
+    ) -> Result<RecordBatch, Error> {
+        if declared.format != Format::Delta {
+            return Err(no_versions(name, &format!("a table of {} files", declared.format)));
+        }
+        let limit = limit.unwrap_or(HISTORY_DEFAULT).min(HISTORY_MAX);
+        let commits = declared.log(&self.state(scope))?.history(limit).await?;
+        history_rows(&commits).map_err(Error::Result)
+    }
+
+    async fn detail_of(
+        &self,
+        scope: &Scope,
+        dataset: &Dataset,
+        declared: &ExternalTable,
+    ) -> Result<RecordBatch, Error> {
+        let delta = if declared.format == Format::Delta {
+            let log = declared.log(&self.state(scope))?;
+            Some(self.delta.state(&log, AsOf::Latest).await?.detail())
+        } else {
+            None
+        };
+        let partitions = declared.schema.fields().len() - declared.partition_columns;
+        let partitions = declared.schema.fields().iter().skip(partitions);
+        let partitions = partitions.map(|field| field.name().clone()).collect();
+        details(&[Detail { dataset, declared, partitions, delta }])
+    }
+
+    /// The columns, and below them what the catalog tells.
+    async fn extended(
+        &self,
+        scope: &Scope,
+        seen: &VisibleSnapshot,
+        dataset: &Dataset,
+    ) -> Result<RecordBatch, Error> {
+        let shown = schema::canonical(&*self.columns_now(scope, seen, dataset).await?);
+        let columns = shown
+            .fields()
+            .iter()
+            .map(|field| [field.name().clone(), field.data_type().to_string(), "YES".to_string()]);
+        let may_read = seen.may(Privilege::Select, Object::Dataset(dataset.id));
+        let told = told(seen, dataset, may_read).into_iter();
+        let told =
+            told.filter_map(|(key, value)| Some([format!("# {key}"), value?, String::new()]));
+        table(&DESCRIBE, columns.chain(told))
+    }
+}
+
+/// What the catalog tells of a dataset. Where it lies and how it is made up is for those who may
+/// read it.
+fn told(
+    seen: &VisibleSnapshot,
+    dataset: &Dataset,
+    may_read: bool,
+) -> Vec<(&'static str, Option<String>)> {
+    let maker = dataset.definer.and_then(|id| {
+        seen.principals().find(|found| found.id == id).map(|found| found.name.clone())
+    });
+    let properties = (!dataset.properties.is_empty()).then(|| object(&dataset.properties));
+    let mut told = vec![
+        ("type", Some(dataset.kind.dataset_type().as_str().to_string())),
+        ("comment", dataset.comment.clone()),
+        ("properties", properties),
+        ("made by", maker),
+    ];
+    match &dataset.kind {
+        DatasetKind::Table(table) => {
+            told.push(("format", Some(table.format.to_string())));
+            told.push(("managed", Some(table.is_managed.to_string())));
+            told.push(("location", may_read.then(|| table.location.clone())));
+        }
+        DatasetKind::View(view) => told.push(("definition", may_read.then(|| view.sql.clone()))),
+        DatasetKind::Volume(volume) => {
+            told.push(("location", may_read.then(|| volume.location.clone())));
+        }
+    }
+    told
+}
+
+/// What DESCRIBE DETAIL tells of a table.
+struct Detail<'a> {
+    dataset: &'a Dataset,
+    declared: &'a ExternalTable,
+    partitions: Vec<String>,
+    /// What only a log tells.
+    delta: Option<TableDetail>,
+}
+
+fn details(rows: &[Detail<'_>]) -> Result<RecordBatch, Error> {
+    let delta = |row: &Detail<'_>| row.delta.clone();
+    let list = |values: &[String]| serde_json::json!(values).to_string();
+    batch([
+        ("format", text(rows, |row| Some(row.declared.format.to_string()))),
+        ("id", text(rows, |row| delta(row).map(|delta| delta.id))),
+        ("name", text(rows, |row| Some(&row.dataset.name))),
+        ("description", text(rows, |row| row.dataset.comment.clone().or(delta(row)?.description))),
+        ("location", text(rows, |row| Some(row.declared.location.as_str()))),
+        ("created_at", time(rows, |row| of_milliseconds(delta(row)?.created_at?))),
+        ("version", number(rows, |row| delta(row).map(|delta| delta.version))),
+        (
+            "partition_columns",
+            text(rows, |row| {
+                Some(list(
+                    &delta(row)
+                        .map_or_else(|| row.partitions.clone(), |delta| delta.partition_columns),
+                ))
+            }),
+        ),
+        ("num_files", number(rows, |row| delta(row).map(|delta| delta.files))),
+        ("size_in_bytes", number(rows, |row| delta(row).map(|delta| delta.bytes))),
+        ("properties", text(rows, |row| delta(row).map(|delta| object(&delta.properties)))),
+        (
+            "min_reader_version",
+            number(rows, |row| u64::try_from(delta(row)?.min_reader_version).ok()),
+        ),
+        (
+            "min_writer_version",
+            number(rows, |row| u64::try_from(delta(row)?.min_writer_version).ok()),
+        ),
+        ("table_features", text(rows, |row| delta(row).map(|delta| list(&delta.features)))),
+    ])
+}
+
+fn of_milliseconds(milliseconds: i64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(milliseconds).ok()?))
+}
+
+fn no_versions(name: &ResolvedTableReference, kind: &str) -> Error {
+    Error::NoVersions { name: name.to_string(), kind: kind.to_string() }
+}

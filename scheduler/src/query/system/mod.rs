@@ -1,0 +1,188 @@
+//! The schema `system`: what the service knows of itself, as tables that show each caller what it may
+//! see. Every project has it, as it has `information_schema`.
+
+mod activity;
+pub(super) mod columns;
+mod governance;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result as EngineResult};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use lakegate_catalog::{Catalog, HistoryFilter, PrincipalId, PrincipalType, VisibleSnapshot};
+
+pub(super) use governance::grants;
+
+use super::{Error, QueryRegistry, Settings};
+use crate::durable::Durable;
+
+/// What the tables are made from.
+pub(super) struct Sources {
+    /// The catalog.
+    pub(super) catalog: Catalog,
+    /// The queries that run.
+    pub(super) registry: Arc<QueryRegistry>,
+    /// The executors.
+    pub(super) durable: Option<Arc<Durable>>,
+}
+
+/// One of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Credentials,
+    Executors,
+    Grants,
+    Locations,
+    Principals,
+    Projects,
+    Queries,
+    RoleMembers,
+    Settings,
+    Usage,
+}
+
+impl Table {
+    const ALL: [(&'static str, Self); 10] = [
+        ("credentials", Self::Credentials),
+        ("executors", Self::Executors),
+        ("grants", Self::Grants),
+        ("locations", Self::Locations),
+        ("principals", Self::Principals),
+        ("projects", Self::Projects),
+        ("queries", Self::Queries),
+        ("role_members", Self::RoleMembers),
+        ("settings", Self::Settings),
+        ("usage", Self::Usage),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, table)| *table)
+    }
+}
+
+/// The schema as a session's principal sees it.
+#[derive(Clone)]
+pub(super) struct System {
+    /// What the tables are made from.
+    pub(super) sources: Arc<Sources>,
+    /// The settings of the session.
+    pub(super) settings: Settings,
+}
+
+impl System {
+    /// The table of this name; `None` where there is none.
+    ///
+    /// # Errors
+    /// Arrow's own.
+    pub(super) fn table(
+        &self,
+        name: &str,
+        seen: &VisibleSnapshot,
+    ) -> Result<Option<Arc<dyn TableProvider>>, Error> {
+        let Some(table) = Table::named(name) else { return Ok(None) };
+        let schema = match table {
+            Table::Credentials => governance::credentials(std::iter::empty())?,
+            Table::Executors => activity::executors(&[])?,
+            Table::Grants => grants(std::iter::empty(), seen)?,
+            Table::Locations => governance::locations(std::iter::empty(), seen)?,
+            Table::Principals => governance::principals(std::iter::empty())?,
+            Table::Projects => governance::projects(std::iter::empty())?,
+            Table::Queries => activity::queries(&[], &[])?,
+            Table::RoleMembers => governance::role_members(std::iter::empty(), seen)?,
+            Table::Settings => activity::settings(Vec::new())?,
+            Table::Usage => activity::usage(&[], seen)?,
+        }
+        .schema();
+        let (system, seen) = (self.clone(), seen.clone());
+        Ok(Some(Arc::new(SystemTable { table, system, seen, schema })))
+    }
+}
+
+/// One table as one principal sees it. Its rows are those of the moment in which it is scanned.
+struct SystemTable {
+    table: Table,
+    system: System,
+    seen: VisibleSnapshot,
+    schema: SchemaRef,
+}
+
+impl SystemTable {
+    async fn rows(&self, limit: Option<usize>) -> Result<RecordBatch, Error> {
+        let seen = &self.seen;
+        let Sources { catalog, registry, durable } = self.system.sources.as_ref();
+        match self.table {
+            Table::Credentials => governance::credentials(seen.credentials()),
+            Table::Executors => {
+                let executors = durable.as_ref().map(|durable| durable.executors());
+                activity::executors(&executors.unwrap_or_default())
+            }
+            Table::Grants => grants(seen.grants(), seen),
+            Table::Locations => governance::locations(seen.locations(), seen),
+            Table::Principals => governance::principals(seen.principals()),
+            Table::Projects => governance::projects(seen.projects()),
+            Table::Queries => {
+                let running = registry.work_of(|principal| may_see_work_of(seen, principal));
+                let ended = activity::history(catalog, own_work(seen), limit).await?;
+                activity::queries(&running, &ended)
+            }
+            Table::RoleMembers => governance::role_members(seen.principals(), seen),
+            Table::Settings => activity::settings(self.system.settings.show()),
+            Table::Usage => {
+                let Some(filter) = own_work(seen) else { return activity::usage(&[], seen) };
+                activity::usage(&catalog.usage(&filter).await?, seen)
+            }
+        }
+    }
+}
+
+fn may_see_work_of(seen: &VisibleSnapshot, principal: PrincipalId) -> bool {
+    seen.is_admin() || seen.acts_as(principal)
+}
+
+/// Of whose queries the history may be shown: an admin sees all, others their own. `None` for a
+/// principal that is gone.
+fn own_work(seen: &VisibleSnapshot) -> Option<HistoryFilter> {
+    let all = HistoryFilter::default();
+    if seen.is_admin() {
+        return Some(all);
+    }
+    let own = seen.principals().find(|found| found.principal_type == PrincipalType::User)?;
+    Some(HistoryFilter { principal: Some(own.id), ..all })
+}
+
+impl std::fmt::Debug for SystemTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SystemTable").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let rows = self.rows(limit).await;
+        let rows = rows.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let schema = Arc::clone(&self.schema);
+        let rows = MemorySourceConfig::try_new_exec(&[vec![rows]], schema, projection.cloned())?;
+        Ok(rows)
+    }
+}
