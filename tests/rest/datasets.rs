@@ -117,7 +117,8 @@ fn files_of_lakegate_go_with_their_table() {
         sql.run("CREATE TABLE lab.raw.kept AS SELECT 1 AS n");
         let made = rest.only("/api/v1/datasets?name=kept");
         assert_eq!(made["table"]["is_managed"], true);
-        let folder = PathBuf::from(made["table"]["location"].as_str().unwrap());
+        let folder = made["table"]["location"].as_str().unwrap();
+        let folder = PathBuf::from(folder.trim_start_matches("file://"));
         assert!(folder.is_dir(), "{}", folder.display());
         let name = match kind {
             "datasets" => "kept",
