@@ -35,7 +35,7 @@ pub(super) struct Closed {
 /// A file that rows are appended to.
 pub(super) enum Encoder {
     Parquet(Box<AsyncArrowWriter<BufWriter>>),
-    Text { lines: Lines, file: BufWriter, bytes: u64 },
+    Text { lines: Lines, file: Box<BufWriter>, bytes: u64 },
 }
 
 /// How a row becomes a line.
@@ -67,9 +67,9 @@ impl Encoder {
             }
             FileFormat::Csv { delimiter, has_header } => {
                 let lines = Lines::Csv { delimiter, needs_header: has_header };
-                Self::Text { lines, file, bytes: 0 }
+                Self::Text { lines, file: Box::new(file), bytes: 0 }
             }
-            FileFormat::Json => Self::Text { lines: Lines::Json, file, bytes: 0 },
+            FileFormat::Json => Self::Text { lines: Lines::Json, file: Box::new(file), bytes: 0 },
         })
     }
 
@@ -127,7 +127,7 @@ impl Encoder {
     pub(super) async fn abort(self) {
         let mut file = match self {
             Self::Parquet(writer) => writer.into_inner(),
-            Self::Text { file, .. } => file,
+            Self::Text { file, .. } => *file,
         };
         if let Err(error) = file.abort().await {
             tracing::debug!(%error, "parts of an unfinished file are left at the store");

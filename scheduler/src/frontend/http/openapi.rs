@@ -22,7 +22,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let mut document = documented().split_for_parts().1;
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
-            operation.responses.responses.insert("default".to_string(), problem().into());
+            operation.responses.responses.insert("default".to_string(), problem());
         }
     }
     let mut text = document.to_pretty_json().unwrap_or_default();

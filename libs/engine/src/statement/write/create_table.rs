@@ -12,7 +12,6 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use super::super::governance::{Reader, expected, holds};
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
-use super::super::versions::{attach, cut};
 use super::super::{Error, NESTING_MAX, versions};
 use super::{CreateTable, Write};
 

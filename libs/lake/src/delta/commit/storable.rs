@@ -15,8 +15,7 @@ const DECIMAL_DIGITS_MAX: u8 = 38;
 /// # Errors
 /// [`Error::UnstorableColumn`] for a type that has no such counterpart.
 pub fn storable(schema: &Schema) -> Result<Schema, Error> {
-    let fields =
-        schema.fields().iter().map(|field| stored(field)).collect::<Result<Vec<_>, _>>()?;
+    let fields = schema.fields().iter().map(stored).collect::<Result<Vec<_>, _>>()?;
     Ok(Schema::new(fields))
 }
 
