@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn tables_may_be_called_like_these_words() {
-        for sql in ["DESCRIBE history", "DESC detail;", "DESCRIBE extended.t", "DESCRIBE TABLE t"] {
+        for sql in
+            ["DESCRIBE history", "DESC detail;", "DESCRIBE \"extended\".t", "DESCRIBE TABLE t"]
+        {
             assert!(matches!(parse(sql, true), Ok(Statement::Describe(_))), "{sql}");
         }
     }

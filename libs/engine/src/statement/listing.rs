@@ -71,7 +71,10 @@ impl Reader<'_> {
             Some(_) => "ILIKE",
             None => return Ok(format!("{query} ORDER BY 1")),
         };
-        let pattern = quoted(&self.parser.parse_literal_string().map_err(Error::Syntax)?);
+        let Token::SingleQuotedString(pattern) = self.parser.next_token().token else {
+            return Err(Error::Expected { expected: "a pattern in quotes after LIKE" });
+        };
+        let pattern = quoted(&pattern);
         let and = if query.contains(" WHERE ") { "AND" } else { "WHERE" };
         Ok(format!("{query} {and} name {operator} {pattern} ORDER BY 1"))
     }
