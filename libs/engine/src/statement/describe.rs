@@ -1,4 +1,4 @@
-//! `DESCRIBE HISTORY | DETAIL | EXTENDED`, which the general parser takes for names of tables.
+//! `DESCRIBE HISTORY | DETAIL | EXTENDED | TABLE`, which the general parser takes for names of tables.
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -38,9 +38,10 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
         return Ok(None);
     }
     let mut what = match second.as_str() {
-        "HISTORY" => Inspection::History(None),
-        "DETAIL" => Inspection::Detail,
-        "EXTENDED" | "FORMATTED" => Inspection::Extended,
+        "TABLE" => None,
+        "HISTORY" => Some(Inspection::History(None)),
+        "DETAIL" => Some(Inspection::Detail),
+        "EXTENDED" | "FORMATTED" => Some(Inspection::Extended),
         _ => return Ok(None),
     };
     let mut parser = Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens.to_vec());
@@ -52,16 +53,19 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
         let _ = parser.parse_keyword(Keyword::TABLE);
     }
     let name = parser.parse_object_name(false).map_err(Error::Syntax)?;
-    if what == Inspection::History(None) && parser.parse_keyword(Keyword::LIMIT) {
+    if what == Some(Inspection::History(None)) && parser.parse_keyword(Keyword::LIMIT) {
         let limit = parser.parse_literal_uint().map_err(Error::Syntax)?;
-        what = Inspection::History(usize::try_from(limit).ok());
+        what = Some(Inspection::History(usize::try_from(limit).ok()));
     }
     let _ = parser.consume_token(&Token::SemiColon);
     if parser.peek_token().token != Token::EOF {
         return Err(Error::Expected { expected: "the end of DESCRIBE after the name of a table" });
     }
     let name: TableReference = reference_of(&name, fold)?;
-    Ok(Some(Statement::Inspect { what, name }))
+    Ok(Some(match what {
+        Some(what) => Statement::Inspect { what, name },
+        None => Statement::Describe(name),
+    }))
 }
 
 #[cfg(test)]
