@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use lakegate_tests::random::Random;
+use lakegate_tests::server::Options;
 use lakegate_tests::{Cluster, Server, data, tests, wait, workload};
 use libtest_mimic::Trial;
 
@@ -82,23 +83,28 @@ fn a_table_is_whole_when_an_executor_is_killed_while_it_writes() {
     }
     let expected = "SELECT count(*), sum(l_orderkey), sum(l_extendedprice) FROM ";
     let rows = cluster.server.connect().run(&format!("{expected} lineitem"));
+    let mut met = 0;
     for round in 0..EXECUTOR_KILLS {
         let sql = workload::connect_with_tier(&cluster.server, "durable");
         let create = format!("CREATE TABLE copy_{round} AS SELECT * FROM lineitem");
         let running = sql.spawn(&create);
-        thread::sleep(random.moment(Duration::from_millis(1_500)));
+        thread::sleep(random.moment(Duration::from_millis(800)));
+        met += usize::from(!running.is_finished());
         cluster.replace_executor(random.index(2));
         running.join().expect("the statement's thread ends").expect("the table is made");
         let found = cluster.server.connect().run(&format!("{expected} copy_{round}"));
         assert_eq!(found, rows);
         cluster.wait_for_active(2);
     }
+    assert!(met > 0, "no kill met a table that was being made");
     wait_for_files_to_be_those_of_logs(&cluster.server);
     cluster.server.assert_unharmed();
 }
 
 fn a_cancelled_write_leaves_no_row_and_no_file() {
-    let mut server = Server::start();
+    // Files are full early, so that several are whole when the time is over.
+    let options = Options::default().with_variable("LAKEGATE_WRITE__FILE_SIZE", "256KiB");
+    let mut server = options.start();
     let mut sql = server.connect();
     sql.run("CREATE TABLE kept (n BIGINT)");
     sql.run("SET lakegate.execution.timeout = '1s'");
@@ -132,7 +138,9 @@ fn wait_for_files_to_be_those_of_logs(server: &Server) {
     let tables = server.data_folder().join("tables");
     wait::until("no file is left that no log names", Duration::from_secs(30), || {
         let found = files(&tables);
-        let data = found.iter().filter(|path| has_extension(path, "parquet")).count();
+        // Parts of files that were never finished count too.
+        let is_log = |path: &Path| path.iter().any(|part| part == "_delta_log");
+        let data = found.iter().filter(|path| !is_log(path)).count();
         let logs = found.iter().filter(|path| has_extension(path, "json"));
         let named: usize = logs
             .map(|log| fs::read_to_string(log).expect("a commit can be read"))

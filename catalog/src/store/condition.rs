@@ -28,12 +28,18 @@ impl Catalog {
     /// The catalog as it may be changed only while a condition holds. It is judged inside the
     /// transaction of each change, before anything else, on what the handle's principal sees then;
     /// nobody changes the catalog between that and the change. Its error is the change's error.
+    /// A condition that the handle has already is judged first.
     #[must_use]
     pub fn provided(
         &self,
         condition: impl Fn(&VisibleSnapshot) -> Result<(), Error> + Send + Sync + 'static,
     ) -> Self {
-        Self { condition: Some(Arc::new(condition)), ..self.clone() }
+        let before = self.condition.clone();
+        let both = move |seen: &VisibleSnapshot| {
+            before.as_ref().map_or(Ok(()), |before| before(seen))?;
+            condition(seen)
+        };
+        Self { condition: Some(Arc::new(both)), ..self.clone() }
     }
 
     /// The catalog in which everything that is made has this comment and these properties from

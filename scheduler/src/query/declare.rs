@@ -13,6 +13,7 @@ use lakegate_catalog::{Catalog, DatasetKind, NewDataset, OnExisting, PrincipalId
 use lakegate_engine::statement::check_nesting;
 use lakegate_lake::Location;
 
+use super::result::Deadline;
 use super::statement::Scope;
 use super::{Error, QueryService, Settings};
 
@@ -49,7 +50,7 @@ impl QueryService {
         let scope = scope_in(principal, place);
         let create = statement_of(place, new)?;
         let definition = definition(&create);
-        self.create_external_table(&scope, catalog, &create, &definition).await
+        self.in_time(self.create_external_table(&scope, catalog, &create, &definition)).await
     }
 
     /// Makes a view of a query in a schema, as `CREATE VIEW` does. Names in the query that do not
@@ -67,7 +68,19 @@ impl QueryService {
     ) -> Result<(), Error> {
         let scope = scope_in(principal, place);
         let name = TableReference::full(place.0, place.1, name);
-        self.create_view(scope, catalog, &name, query, OnExisting::Fail).await
+        self.in_time(self.create_view(scope, catalog, &name, query, OnExisting::Fail)).await
+    }
+
+    /// Does what looks at files, within the time limit of a statement and not while the server
+    /// stops.
+    async fn in_time(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+        self.refuse_when_draining()?;
+        let deadline = self.config.timeout.map(Deadline::after);
+        tokio::select! {
+            biased;
+            error = Deadline::over(deadline) => Err(error),
+            done = work => done,
+        }
     }
 
     /// Makes a volume over files that are there already. The catalog checks that its principal may

@@ -115,6 +115,12 @@ pub enum Error {
         /// The bound.
         limit: usize,
     },
+    /// A new table where something lies already.
+    #[error("{location:?} is not empty")]
+    PlaceTaken {
+        /// The location of the statement.
+        location: String,
+    },
     /// A table that was dropped while rows for it were written.
     #[error("table {name} was dropped while rows for it were written")]
     TableGone {
@@ -241,6 +247,7 @@ impl Coded for Error {
             | Error::OnlyPartitionColumns => ErrorCode::InvalidStatement,
             Error::ColumnMissing { .. } => ErrorCode::DataError,
             Error::TooManyFiles { .. } => ErrorCode::LimitExceeded,
+            Error::PlaceTaken { .. } => ErrorCode::NotEmpty,
             Error::TableGone { .. } => ErrorCode::CatalogConflict,
             Error::Password(_) => ErrorCode::Internal,
             Error::NoExecutors => ErrorCode::NoExecutors,
@@ -258,6 +265,10 @@ impl Coded for Error {
             Error::Catalog(error) => error.hint(),
             Error::Lake(error) => error.hint(),
             Error::NoSuchColumn { known, .. } => Some(format!("columns are {}", known.join(", "))),
+            Error::PlaceTaken { .. } => Some(
+                "name an empty folder, or read what is there with CREATE EXTERNAL TABLE"
+                    .to_string(),
+            ),
             Error::TooManyFiles { .. } => {
                 Some("partition by a column with fewer values".to_string())
             }

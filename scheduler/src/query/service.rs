@@ -375,7 +375,7 @@ impl QueryService {
         self.registry.cancel_all();
     }
 
-    fn refuse_when_draining(&self) -> Result<(), Error> {
+    pub(super) fn refuse_when_draining(&self) -> Result<(), Error> {
         if self.draining.load(Ordering::Acquire) { Err(Error::Draining) } else { Ok(()) }
     }
 }

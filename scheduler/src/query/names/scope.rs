@@ -12,7 +12,9 @@ use datafusion::common::ResolvedTableReference;
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use lakegate_catalog::{Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, VisibleSnapshot};
+use lakegate_catalog::{
+    Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, Object, Privilege, VisibleSnapshot,
+};
 use lakegate_engine::schema;
 
 use super::declared::columns;
@@ -131,7 +133,11 @@ impl SchemaProvider for SchemaScope {
         // columns and definitions, never rows.
         Ok(self
             .dataset(name)
-            .and_then(|dataset| Described::of(dataset).ok())
+            .and_then(|dataset| {
+                let object = Object::Dataset(dataset.id);
+                let may_read = self.scope.snapshot.may(Privilege::Select, object);
+                Described::of(dataset, may_read).ok()
+            })
             .map(|table| Arc::new(table) as _))
     }
 
@@ -147,7 +153,7 @@ impl SchemaProvider for SchemaScope {
     }
 }
 
-/// A dataset's columns, and a view's definition, without its rows.
+/// A dataset's columns, and a view's definition for those who may read it, without its rows.
 #[derive(Debug)]
 struct Described {
     schema: SchemaRef,
@@ -156,11 +162,11 @@ struct Described {
 }
 
 impl Described {
-    fn of(dataset: &Dataset) -> std::result::Result<Self, crate::query::Error> {
+    fn of(dataset: &Dataset, may_read: bool) -> std::result::Result<Self, crate::query::Error> {
         let schema = schema::canonical(columns(dataset)?.as_ref());
         let (kind, definition) = match &dataset.kind {
             DatasetKind::Table(_) | DatasetKind::Volume(_) => (TableType::Base, None),
-            DatasetKind::View(view) => (TableType::View, Some(view.sql.clone())),
+            DatasetKind::View(view) => (TableType::View, may_read.then(|| view.sql.clone())),
         };
         Ok(Self { schema, kind, definition })
     }

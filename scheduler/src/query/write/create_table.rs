@@ -56,7 +56,7 @@ impl QueryService {
                 false => Err(already_exists(&name)),
             };
         }
-        let place = self.place(&seen, &name, create.location.as_deref())?;
+        let place = self.place(&seen, &name, create.location.as_deref()).await?;
         let planned = match &create.query {
             Some(query) => Some(self.plan(ParsedStatement::clone(query), scope.clone()).await?),
             None => None,
@@ -124,8 +124,8 @@ impl QueryService {
         self.write_files(planned, sink, &write, scope.settings.clone(), guard).await
     }
 
-    /// A location of the statement's own, or a new folder where the project has its tables.
-    fn place(
+    /// An empty location that the statement names, or a new folder where the project has its tables.
+    async fn place(
         &self,
         seen: &VisibleSnapshot,
         name: &ResolvedTableReference,
@@ -137,7 +137,12 @@ impl QueryService {
         };
         let location = Location::read(location)?;
         seen.check_url(Privilege::Write, location.as_str())?;
-        Ok(Place { root: TableRoot::parse(location.as_str())?, is_managed: false })
+        let root = TableRoot::parse(location.as_str())?;
+        // What lies there is somebody's, and would go with the table if it could not be made.
+        if !self.is_empty(&root).await? {
+            return Err(Error::PlaceTaken { location: location.as_str().to_string() });
+        }
+        Ok(Place { root, is_managed: false })
     }
 }
 

@@ -44,6 +44,18 @@ impl QueryService {
         Ok(TableRoot::parse(&format!("{base}/{}/", Uuid::now_v7()))?)
     }
 
+    /// Whether nothing lies in a folder.
+    pub(super) async fn is_empty(&self, root: &TableRoot) -> Result<bool, Error> {
+        let store = self.runtime.object_store(root.object_store_url()?).map_err(Error::Running)?;
+        match store.list(Some(root.folder())).try_next().await {
+            Ok(found) => Ok(found.is_none()),
+            Err(object_store::Error::NotFound { .. }) => Ok(true),
+            Err(source) => {
+                Err(lakegate_lake::Error::Store { url: root.to_string(), source }.into())
+            }
+        }
+    }
+
     /// What removes the table of `log`.
     pub(super) fn removal(&self, log: &DeltaLog) -> Removal {
         Removal { store: Arc::clone(log.store()), root: log.root().clone() }
@@ -53,15 +65,22 @@ impl QueryService {
     /// belong to Lakegate; also of those that were dropped before it failed.
     ///
     /// # Errors
-    /// Those of `drops`, or the catalog cannot be read.
+    /// Those of `drops`, or the catalog cannot be read before.
     pub async fn dropping<T>(
         &self,
         drops: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let before = self.catalog.snapshot().await?;
         let outcome = drops.await;
-        let after = self.catalog.snapshot().await?;
-        for (id, location) in managed_tables(&before) {
+        match self.catalog.snapshot().await {
+            Ok(after) => self.remove_dropped(&before, &after),
+            Err(error) => tracing::warn!(%error, "files of dropped tables are left, if any"),
+        }
+        outcome
+    }
+
+    fn remove_dropped(&self, before: &Snapshot, after: &Snapshot) {
+        for (id, location) in managed_tables(before) {
             if after.dataset_by_id(id).is_some() {
                 continue;
             }
@@ -72,7 +91,6 @@ impl QueryService {
                 }
             }
         }
-        outcome
     }
 
     fn removal_at(&self, location: &str) -> Result<Removal, Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName};
+use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName, Privilege};
 use lakegate_common::ErrorCode;
 use lakegate_engine::schema;
 use serde::{Deserialize, Serialize};
@@ -126,8 +126,10 @@ pub(super) struct Table {
 #[derive(Serialize, ToSchema)]
 #[schema(as = View)]
 pub(super) struct ViewQuery {
-    /// The query.
-    query: String,
+    /// The query. Left out where the caller may not read the view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    query: Option<String>,
     /// The project of names in the query that do not say theirs.
     project: String,
     /// The schema of names in the query that do not say theirs.
@@ -157,6 +159,7 @@ impl Resource for Dataset {
         let project = view.seen.project_by_id(schema.project)?;
         let object = Object::Dataset(id);
         let may_know = view.manages(object);
+        let may_read = view.seen.may(Privilege::Select, object);
         let mut shown = Self {
             id: id.to_string(),
             project_id: project.id.to_string(),
@@ -175,7 +178,7 @@ impl Resource for Dataset {
             created_at: time(dataset.created_at),
             revision: dataset.revision,
         };
-        shown.describe(&dataset.kind, may_know);
+        shown.describe(&dataset.kind, may_know, may_read);
         Some(shown)
     }
 
@@ -195,7 +198,7 @@ impl Dataset {
         self.r#type.into()
     }
 
-    fn describe(&mut self, kind: &DatasetKind, may_know_where: bool) {
+    fn describe(&mut self, kind: &DatasetKind, may_know_where: bool, may_read: bool) {
         let place = |location: &String| may_know_where.then(|| location.clone());
         match kind {
             DatasetKind::Table(table) => {
@@ -210,7 +213,7 @@ impl Dataset {
             }
             DatasetKind::View(view) => {
                 self.view = Some(ViewQuery {
-                    query: view.sql.clone(),
+                    query: may_read.then(|| view.sql.clone()),
                     project: view.project.clone(),
                     schema: view.schema.clone(),
                 });

@@ -2,13 +2,13 @@
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use lakegate_catalog::{PrincipalId, PrincipalProfile, PrincipalType};
+use lakegate_catalog::{Catalog, PrincipalId, PrincipalProfile, PrincipalType};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::problem::Problem;
 use super::super::request::{Ids, identifier};
-use super::resource::{Answer, Call, View, absent};
+use super::resource::{Answer, Call, Resource, View, absent};
 use super::roles::Role;
 use super::users::User;
 
@@ -67,7 +67,7 @@ pub(super) fn role_names(view: &View, principal: &PrincipalProfile) -> Vec<Strin
     responses((status = 204, description = "It is a member")))]
 pub(super) async fn add(call: Call, Ids(role, member): Ids<PrincipalId, PrincipalId>) -> Answer {
     let (catalog, role) = call.within::<Role>(role).await?;
-    let member = name_of(&call, member).await?;
+    let (catalog, member) = holding(&call, &catalog, member).await?;
     catalog.grant_role(&role.name, &member).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -79,13 +79,23 @@ pub(super) async fn add(call: Call, Ids(role, member): Ids<PrincipalId, Principa
     responses((status = 204, description = "It is no member")))]
 pub(super) async fn remove(call: Call, Ids(role, member): Ids<PrincipalId, PrincipalId>) -> Answer {
     let (catalog, role) = call.within::<Role>(role).await?;
-    let member = name_of(&call, member).await?;
+    let (catalog, member) = holding(&call, &catalog, member).await?;
     catalog.revoke_role(&role.name, &member).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn name_of(call: &Call, principal: PrincipalId) -> Result<String, Problem> {
+/// The name of a user or role, and the catalog as it may be changed while that is its name.
+async fn holding(
+    call: &Call,
+    catalog: &Catalog,
+    member: PrincipalId,
+) -> Result<(Catalog, String), Problem> {
     let view = call.view().await?;
-    let found = view.seen.principal_by_id(principal).ok_or_else(absent::<User>)?;
-    Ok(found.name.clone())
+    let found = view.seen.principal_by_id(member).ok_or_else(absent::<User>)?;
+    let name = found.name.clone();
+    let held = catalog.provided(move |seen| match seen.principal_by_id(member) {
+        Some(now) if now.name == name => Ok(()),
+        _ => Err(lakegate_catalog::Error::Moved { noun: User::NOUN }),
+    });
+    Ok((held, found.name.clone()))
 }
