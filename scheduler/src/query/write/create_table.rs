@@ -89,7 +89,14 @@ impl QueryService {
                     None => (Vec::new(), 0, None),
                 };
                 let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
-                commits.create(&log, table, files).await?;
+                if let Err(error) = commits.create(&log, table, files).await {
+                    // The store may have the commit, which names these files.
+                    let is_unclear = matches!(error, lakegate_lake::Error::CommitFailed { .. });
+                    if let Some(unfinished) = unfinished.as_mut().filter(|_| is_unclear) {
+                        unfinished.leave();
+                    }
+                    return Err(error.into());
+                }
                 if let Err(error) = catalog.create_dataset(&dataset, OnExisting::Fail).await {
                     cleaning.remove().await;
                     return Err(error.into());

@@ -63,7 +63,7 @@ impl Commits {
         let _turn = turn.lock().await;
         let number = self.number();
         let mut unclear = None;
-        for attempt in 0..ATTEMPTS_MAX {
+        for attempt in 0..=ATTEMPTS_MAX {
             let found = self.look(log, number, attempt).await;
             let newest = match (found, unclear.take()) {
                 (Ok(Found::Committed(version)), _) => return Ok(version),
@@ -72,8 +72,16 @@ impl Commits {
                     return Err(Error::CommitFailed { location, source: Box::new(error) });
                 }
                 (Ok(Found::Open(newest)), None) => newest,
+                // An attempt that found the version taken may have met itself.
+                (Err(error), None) if attempt > 0 => {
+                    let source = Box::new(KernelError::internal_error(error.to_string()));
+                    return Err(Error::CommitFailed { location: log.root().to_string(), source });
+                }
                 (Err(error), None) => return Err(error),
             };
+            if attempt == ATTEMPTS_MAX {
+                break;
+            }
             if !same_table(base, &newest) {
                 return Err(Error::TableChanged { location: log.root().to_string() });
             }
