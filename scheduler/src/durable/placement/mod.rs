@@ -91,6 +91,9 @@ impl Round<'_> {
         if !is_collapse && let Some(parts) = homes::scanned(&stage.plan, stage.partitions) {
             let homes = homes::homes(&parts, executors);
             for place in 0..self.budgets.len() {
+                if self.budgets[place].vcores == 0 {
+                    continue;
+                }
                 let id = &self.budgets[place].executor_id;
                 let is_home = |part: usize| {
                     homes.get(part).copied().flatten().is_some_and(|home| executors[home].0 == *id)

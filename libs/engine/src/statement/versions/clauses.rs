@@ -24,11 +24,18 @@ pub(super) const MOMENT_TOKENS_MAX: usize = 256;
 /// table that is called `version`.
 const BEFORE_NAMES: [&str; 6] = ["SELECT", "DISTINCT", "ALL", "FROM", "JOIN", "LATERAL"];
 
+/// What a clause belongs to: the table or alias whose last word begins here, or the alias whose last
+/// column does. A table inside of brackets is not what follows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Follows {
+    in_columns: bool,
+    begins: Location,
+}
+
 /// A clause that was cut out.
 #[derive(Debug)]
 pub(in crate::statement) struct Clause {
-    /// Where the last word of what it belongs to begins.
-    follows: Location,
+    follows: Follows,
     version: TableVersion,
 }
 
@@ -75,7 +82,7 @@ fn clause_at(
     tokens: &[TokenWithSpan],
     at: usize,
     before: &[TokenWithSpan],
-) -> Option<(Kind, usize, Location)> {
+) -> Option<(Kind, usize, Follows)> {
     // Looked at first: a text may hold millions of blanks in a row.
     if is_blank(&tokens[at]) {
         return None;
@@ -102,10 +109,11 @@ fn clause_at(
         return None;
     }
     // Columns may be named after an alias: `t AS u (a, b)`.
-    if last.token == Token::RParen {
+    let in_columns = last.token == Token::RParen;
+    if in_columns {
         last = before.next()?;
     }
-    Some((kind, operand, last.span.start))
+    Some((kind, operand, Follows { in_columns, begins: last.span.start }))
 }
 
 fn significant(
@@ -197,7 +205,7 @@ pub(in crate::statement) fn attach(
 }
 
 struct Places {
-    versions: HashMap<Location, TableVersion>,
+    versions: HashMap<Follows, TableVersion>,
 }
 
 impl VisitorMut for Places {
@@ -206,11 +214,16 @@ impl VisitorMut for Places {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, alias, args: None, version, .. } = factor {
             let name = name.0.last().and_then(ObjectNamePart::as_ident);
-            let alias = alias
-                .as_ref()
-                .map(|alias| alias.columns.last().map_or(&alias.name, |column| &column.name));
-            let mut take = |ident: &Ident| self.versions.remove(&ident.span.start);
-            *version = name.and_then(&mut take).or_else(|| alias.and_then(&mut take));
+            let mut take = |in_columns: bool, ident: &Ident| {
+                self.versions.remove(&Follows { in_columns, begins: ident.span.start })
+            };
+            *version = name.and_then(|name| take(false, name)).or_else(|| {
+                let alias = alias.as_ref()?;
+                match alias.columns.last() {
+                    Some(column) => take(true, &column.name),
+                    None => take(false, &alias.name),
+                }
+            });
         }
         ControlFlow::Continue(())
     }
