@@ -119,6 +119,11 @@ pub const KEYS: &[KnownKey] = &[
         "10000",
         "Ended queries that wait to be written to the history; more are dropped and counted.",
     ),
+    KnownKey::new(
+        "history.waiting_text_max",
+        "64MiB",
+        "Size of the texts of queries that wait to be written to the history; queries with more are dropped and counted.",
+    ),
     KnownKey::new("limits.connections", "1024", "Connections of clients at one time."),
     KnownKey::new(
         "limits.message_bytes",
@@ -239,6 +244,7 @@ pub struct HistorySettings {
     queries_max: u64,
     text_max: ByteSize,
     waiting_max: NonZeroUsize,
+    waiting_text_max: ByteSize,
 }
 
 /// Bounds of what clients may send and hold.
@@ -328,6 +334,7 @@ impl Config {
                     text_bytes_max: self.history.text_max.bytes(),
                 },
                 queue_max: self.history.waiting_max.get(),
+                queue_text_bytes_max: self.history.waiting_text_max.as_usize(),
             },
         }
     }

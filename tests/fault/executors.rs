@@ -56,13 +56,14 @@ fn kill_in_mid_query(wait_for_the_moment: impl Fn(&Cluster)) {
     workload::create_flights(&cluster.server);
     let expected =
         workload::connect_with_tier(&cluster.server, "local").run(workload::long_query());
+    let mut retries = 0;
     for round in 0..ROUNDS {
         let told = cluster.server.queries();
         told.wait_until_idle(Duration::from_secs(10));
         let start = Instant::now();
         let sql = workload::connect_with_tier(&cluster.server, "durable");
         let query = sql.spawn(workload::long_query());
-        told.wait_for_new(&[], Duration::from_secs(30));
+        let id = told.wait_for_new(&[], Duration::from_secs(30));
         wait_for_the_moment(&cluster);
         cluster.replace_executor(round % 2);
         wait::until("the query's answer", QUERY_DEADLINE, || {
@@ -71,9 +72,19 @@ fn kill_in_mid_query(wait_for_the_moment: impl Fn(&Cluster)) {
         let rows = query.join().expect("the query's thread lives");
         assert_same(&expected, rows.map_err(|error| error.to_string()), round);
         println!("round {round}: {:.1} s", start.elapsed().as_secs_f64());
+        retries += retries_of(&cluster, &id);
         wait_for_two_live(&cluster);
     }
+    assert!(retries > 0, "what killed executors had done was done again, and nobody says so");
     cluster.server.assert_unharmed();
+}
+
+/// How many tasks of a query ran again. It took time on processors in any case.
+fn retries_of(cluster: &Cluster, id: &str) -> u64 {
+    let sql = format!("SELECT retries, cpu_us > 0 FROM system.queries WHERE query_id = '{id}'");
+    let told = workload::connect_with_tier(&cluster.server, "local").run(&sql);
+    assert_eq!(told[0][1], "true", "{told:?}");
+    told[0][0].parse().expect("a number of retries")
 }
 
 #[track_caller]

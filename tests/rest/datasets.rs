@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lakegate_tests::random::Random;
 use lakegate_tests::{Server, data, tests, wait};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_view_reads_with_the_rights_of_who_made_it,
         a_volume_is_only_files,
         files_of_lakegate_go_with_their_table,
+        a_client_that_goes_away_leaves_no_files_of_dropped_tables,
         wrong_datasets_are_told,
     ]
 }
@@ -134,6 +136,36 @@ fn files_of_lakegate_go_with_their_table() {
             sql.run("DROP PROJECT lab CASCADE");
         }
     }
+}
+
+fn a_client_that_goes_away_leaves_no_files_of_dropped_tables() {
+    const TABLES: usize = 40;
+    let mut server = Server::start();
+    let (rest, mut sql) = (Rest::admin(&server), server.connect());
+    let mut random = Random::seeded();
+    for number in 0..TABLES {
+        sql.run(&format!("CREATE TABLE t{number} (id BIGINT)"));
+    }
+    let mut paths: Vec<_> =
+        (0..TABLES).map(|number| rest.path_of("datasets", &format!("t{number}"))).collect();
+    let last = paths.pop().unwrap();
+    for path in paths {
+        let patience = random.moment(Duration::from_millis(8));
+        rest.http().send_and_leave("DELETE", &path, patience).unwrap();
+    }
+    // Changes come one after the other, so those that had begun are done then.
+    rest.delete(&last);
+    let folders = || std::fs::read_dir(server.data_folder().join("tables")).unwrap().count();
+    let left = rest.get("/api/v1/datasets?limit=1000")["items"].as_array().unwrap().len();
+    println!("{left} of {TABLES} tables are left");
+    wait::until("only files of tables that are there", Duration::from_secs(20), || {
+        if folders() == left {
+            Ok(())
+        } else {
+            Err(format!("{} folders, {left} tables", folders()))
+        }
+    });
+    server.assert_unharmed();
 }
 
 fn wrong_datasets_are_told() {

@@ -1,6 +1,10 @@
 //! Projects, schemas, locations and credentials: made, read, changed and deleted.
 
-use lakegate_tests::{Server, tests};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use lakegate_tests::{Server, tests, wait};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -12,6 +16,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_patch_changes_what_it_says_and_nothing_else,
         locations_and_credentials_live_and_die,
         secrets_come_in_and_never_out,
+        what_was_made_is_answered_also_when_it_is_renamed_at_once,
     ]
 }
 
@@ -155,5 +160,40 @@ fn secrets_come_in_and_never_out() {
     told += &server.http().get("/metrics").unwrap().body;
     assert!(!told.contains(secret), "{told}");
     assert!(!server.process().log_contains(secret));
+    server.assert_unharmed();
+}
+
+fn what_was_made_is_answered_also_when_it_is_renamed_at_once() {
+    const ROUNDS: usize = 25;
+    let mut server = Server::start();
+    let rest = Rest::admin(&server);
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let renamer = scope.spawn(|| {
+            let other = Rest::admin(&server);
+            let mut renamed = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                let found = other.get("/api/v1/projects?name=new")["items"].clone();
+                for project in found.as_array().unwrap() {
+                    let path = format!("/api/v1/projects/{}", project["id"].as_str().unwrap());
+                    let name = json!({"name": format!("renamed {renamed}")});
+                    other.patch(&path, name);
+                    renamed += 1;
+                }
+            }
+        });
+        for _ in 0..ROUNDS {
+            let made = rest.post("/api/v1/projects", json!({"name": "new"}));
+            let path = format!("/api/v1/projects/{}", made["id"].as_str().unwrap());
+            wait::until("the project to be renamed", Duration::from_secs(20), || {
+                match rest.get(&path)["name"].as_str() {
+                    Some("new") => Err("it is not".to_string()),
+                    _ => Ok(()),
+                }
+            });
+        }
+        is_done.store(true, Ordering::Relaxed);
+        renamer.join().unwrap();
+    });
     server.assert_unharmed();
 }

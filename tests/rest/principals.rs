@@ -14,6 +14,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_grant_is_there_or_not,
         users_change_their_own_password_and_nothing_else,
         who_gives_something_away_is_told_so,
+        another_password_is_a_change_of_the_user,
     ]
 }
 
@@ -129,4 +130,22 @@ fn who_gives_something_away_is_told_so() {
     assert_eq!(ann.patch(&path, json!({"owner": "staff"}))["owners"], json!(["staff"]));
     let refused = json!({"owner": "admin"});
     assert_eq!(ann.refusal("PATCH", &path, Some(&refused)), "permission_denied");
+}
+
+fn another_password_is_a_change_of_the_user() {
+    let server = Server::start();
+    let rest = Rest::admin(&server);
+    rest.post("/api/v1/users", json!({"name": "ann", "password": "first"}));
+    let path = rest.path_of("users", "ann");
+    let before = rest.send("GET", &path, &[], None);
+    let changed = rest.send("PATCH", &path, &[], Some(&json!({"password": "second"})));
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert!(changed.json()["revision"].as_u64() > before.json()["revision"].as_u64());
+    let (old, new) = (before.header("etag"), changed.header("etag"));
+    assert_ne!(old, new);
+    // Who has seen the user as it was overwrites no password that was set since.
+    let third = json!({"password": "third"});
+    assert_eq!(rest.send("PATCH", &path, &[("if-match", old)], Some(&third)).status, 412);
+    assert!(Sql::connect(&server.url(), "ann", "second").is_ok());
+    assert_eq!(rest.send("PATCH", &path, &[("if-match", new)], Some(&third)).status, 200);
 }

@@ -1,5 +1,8 @@
 //! The HTTP side of the client port, as a script would use it.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -90,6 +93,27 @@ impl Http {
             Some(body) => self.agent.run(request.body(body).map_err(|error| error.to_string())?),
             None => self.agent.run(request.body(()).map_err(|error| error.to_string())?),
         })
+    }
+
+    /// Sends a request without a body and goes away after so long, whatever the server does then.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, as text.
+    pub fn send_and_leave(
+        &self,
+        method: &str,
+        path: &str,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\n\r\n",
+            self.authorization
+        );
+        stream.write_all(head.as_bytes()).map_err(|error| error.to_string())?;
+        thread::sleep(patience);
+        Ok(())
     }
 
     /// GET of a path without credentials.

@@ -31,15 +31,24 @@ pub enum OnContents {
     Cascade,
 }
 
-/// What a creation did.
+/// What a creation did, and the identifier of what is there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
+pub enum Created<Id> {
     /// The name was free and is taken now.
-    New,
+    New(Id),
     /// What was there stays as it was.
-    Kept,
-    /// What was there is gone.
-    Replaced,
+    Kept(Id),
+    /// What was there is gone, but for its identifier.
+    Replaced(Id),
+}
+
+impl<Id> Created<Id> {
+    /// The identifier of what is there now.
+    pub fn id(self) -> Id {
+        match self {
+            Self::New(id) | Self::Kept(id) | Self::Replaced(id) => id,
+        }
+    }
 }
 
 /// A change of what every object has. What is `None` or empty stays as it is.

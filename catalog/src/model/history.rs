@@ -52,6 +52,8 @@ pub struct HistoryFilter {
     pub since: Option<SystemTime>,
     /// Those that ended before this time.
     pub until: Option<SystemTime>,
+    /// Whether the texts are left out: they are empty then.
+    pub without_text: bool,
 }
 
 /// A place in the history, which is ordered from the newest query to the oldest.

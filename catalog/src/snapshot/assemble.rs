@@ -39,14 +39,19 @@ impl Snapshot {
             (location.name.clone(), location)
         });
         let locations = locations.collect();
-        let credentials = rows.credentials.into_iter();
+        let credentials = rows.credentials.into_iter().map(|credential| {
+            let credential = Arc::new(credential);
+            by_id.credentials.insert(credential.id, Arc::clone(&credential));
+            (credential.name.clone(), credential)
+        });
+        let credentials = credentials.collect();
         let principals = principals_by_name(rows.principals, rows.memberships, &mut by_id);
         Self {
             version: rows.version,
             projects,
             by_id,
             locations,
-            credentials: credentials.map(|one| (one.name.clone(), Arc::new(one))).collect(),
+            credentials,
             principals,
             grants: grants_by_grantee(rows.grants),
             remembered: Remembered::default(),

@@ -12,7 +12,7 @@ use lakegate_common::nearest::nearest;
 
 use crate::access::{Access, VisibleSnapshot};
 use crate::error::Error;
-use crate::ids::{DatasetId, LocationId, PrincipalId, ProjectId, SchemaId};
+use crate::ids::{CredentialId, DatasetId, LocationId, PrincipalId, ProjectId, SchemaId};
 use crate::model::{
     Credential, Dataset, DatasetType, Grant, Location, PrincipalProfile, Project, Schema,
 };
@@ -41,6 +41,7 @@ struct ById {
     schemas: HashMap<SchemaId, Arc<Schema>>,
     datasets: HashMap<DatasetId, Arc<Dataset>>,
     locations: HashMap<LocationId, Arc<Location>>,
+    credentials: HashMap<CredentialId, Arc<Credential>>,
     principals: HashMap<PrincipalId, Arc<PrincipalProfile>>,
 }
 

@@ -50,6 +50,6 @@ impl Snapshot {
 
     /// The credential of this identifier.
     pub fn credential_by_id(&self, id: CredentialId) -> Option<&Arc<Credential>> {
-        self.credentials.values().find(|credential| credential.id == id)
+        self.by_id.credentials.get(&id)
     }
 }

@@ -29,7 +29,11 @@ impl Catalog {
     /// # Errors
     /// The name is taken or cannot be one, there are too many projects, or the principal is no
     /// admin.
-    pub async fn create_project(&self, name: &str, if_not_exists: bool) -> Result<Created, Error> {
+    pub async fn create_project(
+        &self,
+        name: &str,
+        if_not_exists: bool,
+    ) -> Result<Created<ProjectId>, Error> {
         self.create_project_at(name, None, if_not_exists).await
     }
 
@@ -42,20 +46,20 @@ impl Catalog {
         name: &str,
         location: Option<&str>,
         if_not_exists: bool,
-    ) -> Result<Created, Error> {
+    ) -> Result<Created<ProjectId>, Error> {
         check_name("project", name)?;
         let location = location.map(normal_url).transpose()?;
         let mut change = self.change("creating a project").await?;
         change.check_admin("creating a project")?;
-        if change.find_project(name).await?.is_some() {
-            return kept_or_taken(if_not_exists, "project", name.to_string());
+        if let Some(there) = change.find_project(name).await? {
+            return kept_or_taken(if_not_exists.then_some(there), "project", name.to_string());
         }
         let count = "SELECT count(*) AS n FROM project";
         change.check_limit(count, values![], PROJECTS_MAX, "projects").await?;
         let project = change.insert_project(name, location).await?;
         change.note("project", project).await?;
         change.publish().await?;
-        Ok(Created::New)
+        Ok(Created::New(project))
     }
 
     /// Has the managed tables that a project gets from now on lie below another URL; `None` for
@@ -114,15 +118,16 @@ impl Catalog {
         project: &str,
         name: &str,
         if_not_exists: bool,
-    ) -> Result<Created, Error> {
+    ) -> Result<Created<SchemaId>, Error> {
         check_schema_name(name)?;
         let mut change = self.change("creating a schema").await?;
         if let Some(view) = change.view() {
             view.check(Privilege::Create, &ObjectName::Project(project.to_string()))?;
         }
         let project_id = change.project(project).await?;
-        if change.find_schema(project_id, name).await?.is_some() {
-            return kept_or_taken(if_not_exists, "schema", format!("{project}.{name}"));
+        if let Some(there) = change.find_schema(project_id, name).await? {
+            let kept = if_not_exists.then_some(there);
+            return kept_or_taken(kept, "schema", format!("{project}.{name}"));
         }
         let count = "SELECT count(*) AS n FROM project_schema";
         change.check_limit(count, values![], SCHEMAS_MAX, "schemas").await?;
@@ -130,7 +135,7 @@ impl Catalog {
         change.note("project_schema", schema).await?;
         change.grant_ownership(Object::Schema(schema)).await?;
         change.publish().await?;
-        Ok(Created::New)
+        Ok(Created::New(schema))
     }
 
     /// Drops a schema; `false` where there is none.
@@ -241,12 +246,13 @@ pub(super) fn normal_url(url: &str) -> Result<String, Error> {
     Ok(url.to_string())
 }
 
-pub(super) fn kept_or_taken(
-    keep: bool,
+/// What is there and is to be kept, or that its name is taken.
+pub(super) fn kept_or_taken<Id>(
+    kept: Option<Id>,
     noun: &'static str,
     name: String,
-) -> Result<Created, Error> {
-    if keep { Ok(Created::Kept) } else { Err(Error::AlreadyExists { noun, name }) }
+) -> Result<Created<Id>, Error> {
+    kept.map(Created::Kept).ok_or(Error::AlreadyExists { noun, name })
 }
 
 fn not_empty(noun: &'static str, name: String, held: i64, what: &str) -> Result<(), Error> {

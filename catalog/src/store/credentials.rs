@@ -32,13 +32,13 @@ impl Catalog {
         &self,
         new: &NewCredential,
         if_not_exists: bool,
-    ) -> Result<Created, Error> {
+    ) -> Result<Created<CredentialId>, Error> {
         check_name("credential", &new.name)?;
         check_options(&new.options, "a credential's description")?;
         let mut change = self.change("creating a credential").await?;
         change.check_admin("creating a credential")?;
-        if change.find_named::<CredentialId>("credential", &new.name).await?.is_some() {
-            return kept_or_taken(if_not_exists, "credential", new.name.clone());
+        if let Some(there) = change.find_named("credential", &new.name).await? {
+            return kept_or_taken(if_not_exists.then_some(there), "credential", new.name.clone());
         }
         let count = "SELECT count(*) AS n FROM credential";
         change.check_limit(count, values![], CREDENTIALS_MAX, "credentials").await?;
@@ -61,7 +61,7 @@ impl Catalog {
         change.note("credential", id).await?;
         self.put_secrets(&mut change, Owner { id, name: &new.name }, &new.source).await?;
         change.publish().await?;
-        Ok(Created::New)
+        Ok(Created::New(id))
     }
 
     /// Gives a credential other secrets.

@@ -31,7 +31,7 @@ impl Catalog {
         &self,
         new: &NewDataset,
         on_existing: OnExisting,
-    ) -> Result<Created, Error> {
+    ) -> Result<Created<DatasetId>, Error> {
         check_new(new)?;
         let mut change = self.change("creating a dataset").await?;
         change.check_creating(new)?;
@@ -39,16 +39,16 @@ impl Catalog {
         let Some((id, is)) = change.find_dataset(schema, &new.name).await? else {
             let count = "SELECT count(*) AS n FROM dataset";
             change.check_limit(count, values![], DATASETS_MAX, "datasets").await?;
-            change.insert_dataset(schema, new).await?;
+            let id = change.insert_dataset(schema, new).await?;
             change.publish().await?;
-            return Ok(Created::New);
+            return Ok(Created::New(id));
         };
         let taken = || {
             let name = new.object_name().to_string();
             Error::AlreadyExists { noun: is.as_str(), name }
         };
         match on_existing {
-            OnExisting::Keep => Ok(Created::Kept),
+            OnExisting::Keep => Ok(Created::Kept(id)),
             OnExisting::Fail => Err(taken()),
             OnExisting::Replace => {
                 // What the principal does not know of is in the way and cannot be replaced.
@@ -60,7 +60,7 @@ impl Catalog {
                 check_type(&new.object_name(), expected, is, "CREATE OR REPLACE")?;
                 change.replace_dataset(id, new).await?;
                 change.publish().await?;
-                Ok(Created::Replaced)
+                Ok(Created::Replaced(id))
             }
         }
     }
@@ -139,7 +139,11 @@ impl Change<'_> {
         }
     }
 
-    async fn insert_dataset(&mut self, schema: SchemaId, new: &NewDataset) -> Result<(), Error> {
+    async fn insert_dataset(
+        &mut self,
+        schema: SchemaId,
+        new: &NewDataset,
+    ) -> Result<DatasetId, Error> {
         let (id, definer, revision) = (DatasetId::generate(), self.actor(), self.version());
         self.execute(
             "INSERT INTO dataset (id, schema_id, name, kind, columns_ipc, definer_id, comment,
@@ -161,7 +165,8 @@ impl Change<'_> {
         .await?;
         self.insert_kind(id, &new.kind).await?;
         self.note("dataset", id).await?;
-        self.grant_ownership(Object::Dataset(id)).await
+        self.grant_ownership(Object::Dataset(id)).await?;
+        Ok(id)
     }
 
     async fn replace_dataset(&mut self, id: DatasetId, new: &NewDataset) -> Result<(), Error> {

@@ -3,17 +3,18 @@
 use crate::error::Error;
 use crate::ids::{GrantId, PrincipalId};
 use crate::limit::GRANTS_MAX;
-use crate::model::{Object, ObjectName, Privilege};
+use crate::model::{Created, Object, ObjectName, Privilege};
 
 use super::Catalog;
 use super::change::Change;
 use super::database::values;
 use super::ownership::{column_of, id_of};
+use super::read::parsed;
 use super::time::now_ms;
 
 impl Catalog {
     /// Grants privileges on an object to a user or role, all or none; those that they have already
-    /// stay as they are. The number of those that are new.
+    /// stay as they are. The grants in the order of the privileges.
     ///
     /// # Errors
     /// Nothing has the name, there is no such principal, a privilege is none for such objects,
@@ -23,18 +24,18 @@ impl Catalog {
         privileges: &[Privilege],
         name: &ObjectName,
         grantee: &str,
-    ) -> Result<u64, Error> {
+    ) -> Result<Vec<Created<GrantId>>, Error> {
         let mut change = self.change("granting").await?;
         let object = change.check_granting(privileges, name).await?;
         let grantee = change.principal(grantee).await?.id;
-        let mut new = 0;
+        let mut grants = Vec::with_capacity(privileges.len());
         for privilege in privileges {
-            new += u64::from(change.insert_grant(*privilege, object, grantee).await?);
+            grants.push(change.insert_grant(*privilege, object, grantee).await?);
         }
-        if new > 0 {
+        if grants.iter().any(|grant| matches!(grant, Created::New(_))) {
             change.publish().await?;
         }
-        Ok(new)
+        Ok(grants)
     }
 
     /// Takes privileges on an object from a user or role, all or none; those that they do not have
@@ -96,15 +97,15 @@ impl Change<'_> {
         privilege: Privilege,
         object: Object,
         grantee: PrincipalId,
-    ) -> Result<bool, Error> {
+    ) -> Result<Created<GrantId>, Error> {
         let column = column_of(object);
         let same = format!(
-            "SELECT count(*) AS n FROM privilege_grant
+            "SELECT id FROM privilege_grant
              WHERE {column} = $1 AND grantee_id = $2 AND privilege = $3"
         );
         let values = values![id_of(object), grantee, privilege.as_str()];
-        if self.count(&same, values).await? > 0 {
-            return Ok(false);
+        if let Some(there) = self.fetch_optional(&same, values).await? {
+            return Ok(Created::Kept(parsed(&there, "id")?));
         }
         let count = "SELECT count(*) AS n FROM privilege_grant";
         self.check_limit(count, values![], GRANTS_MAX, "grants").await?;
@@ -117,6 +118,6 @@ impl Change<'_> {
         let (id, privilege) = (GrantId::generate(), privilege.as_str());
         let values = values![id, grantee, privilege, id_of(object), grantor, now_ms(), revision];
         self.execute(&insert, values).await?;
-        Ok(true)
+        Ok(Created::New(id))
     }
 }

@@ -54,7 +54,13 @@ impl Catalog {
         count: u32,
     ) -> Result<Vec<QueryRecord>, Error> {
         let (condition, mut values) = condition(filter);
-        let mut sql = format!("SELECT * FROM query_history WHERE {condition}");
+        let text = if filter.without_text { "CAST('' AS TEXT)" } else { "query" };
+        let mut sql = format!(
+            "SELECT id, principal_id, principal_name, {text} AS query, tier, submitted_at_ms,
+                    started_at_ms, finished_at_ms, row_count, bytes_scanned, bytes_sent, cpu_us,
+                    peak_memory_bytes, spilled_bytes, retries, outcome
+             FROM query_history WHERE {condition}"
+        );
         if let Some(after) = after {
             // The time stands twice, so that the index serves both parts.
             sql.push_str(

@@ -25,14 +25,14 @@ impl Catalog {
         &self,
         new: &NewLocation,
         if_not_exists: bool,
-    ) -> Result<Created, Error> {
+    ) -> Result<Created<LocationId>, Error> {
         check_name("location", &new.name)?;
         check_options(&new.options, "a location")?;
         let url = normal_url(&new.url)?;
         let mut change = self.change("creating a location").await?;
         change.check_admin("creating a location")?;
-        if change.find_named::<LocationId>("location", &new.name).await?.is_some() {
-            return kept_or_taken(if_not_exists, "location", new.name.clone());
+        if let Some(there) = change.find_named("location", &new.name).await? {
+            return kept_or_taken(if_not_exists.then_some(there), "location", new.name.clone());
         }
         change.check_free(&url).await?;
         let count = "SELECT count(*) AS n FROM location";
@@ -50,7 +50,7 @@ impl Catalog {
         change.note("location", id).await?;
         change.grant_ownership(Object::Location(id)).await?;
         change.publish().await?;
-        Ok(Created::New)
+        Ok(Created::New(id))
     }
 
     /// Gives a location another credential and other options. Its prefix stays: another prefix is

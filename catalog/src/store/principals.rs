@@ -135,7 +135,9 @@ impl Catalog {
     pub async fn set_password_hash(&self, name: &str, password_hash: &str) -> Result<bool, Error> {
         let mut change = self.change("changing a password").await?;
         let is_changed = change.set_password_hash(name, password_hash).await?;
-        change.commit().await?;
+        if is_changed {
+            change.publish().await?;
+        }
         Ok(is_changed)
     }
 }
@@ -166,8 +168,10 @@ impl Change<'_> {
         if !own {
             self.check_admin("changing the password of somebody else")?;
         }
-        let update = "UPDATE principal SET password_hash = $1 WHERE name = $2 AND kind = 'user'";
-        Ok(self.execute(update, values![password_hash, name]).await? > 0)
+        let revision = self.version();
+        let update = "UPDATE principal SET password_hash = $1, revision = $2
+             WHERE name = $3 AND kind = 'user'";
+        Ok(self.execute(update, values![password_hash, revision, name]).await? > 0)
     }
 
     async fn insert_principal(

@@ -20,9 +20,9 @@ on_both! {
     async fn an_unchanged_catalog_gives_the_same_snapshot(fixture) {
         fixture.catalog.create_principal("admin", "hash", true).await.unwrap();
         let first = fixture.catalog.snapshot().await.unwrap();
-        fixture.catalog.set_password_hash("admin", "other").await.unwrap();
+        assert!(!fixture.catalog.set_password_hash("nobody", "other").await.unwrap());
         let kept = fixture.catalog.create_schema("lakegate", "public", true).await.unwrap();
-        assert_eq!(kept, Created::Kept);
+        assert!(matches!(kept, Created::Kept(_)));
         assert!(Arc::ptr_eq(&first, &fixture.catalog.snapshot().await.unwrap()));
         fixture.catalog.create_schema("lakegate", "raw", false).await.unwrap();
         let second = fixture.catalog.snapshot().await.unwrap();
@@ -63,7 +63,7 @@ on_both! {
         let refuse =
             |name: &'static str| catalog.drop_project(name, OnMissing::Fail, OnContents::Refuse);
         catalog.create_project("lab", false).await.unwrap();
-        assert_eq!(catalog.create_project("lab", true).await.unwrap(), Created::Kept);
+        assert!(matches!(catalog.create_project("lab", true).await.unwrap(), Created::Kept(_)));
         assert!(refuse("lab").await.unwrap());
         catalog.create_project("lab", false).await.unwrap();
         catalog.create_schema("lab", "raw", false).await.unwrap();

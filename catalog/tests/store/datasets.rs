@@ -136,10 +136,10 @@ on_both! {
         };
         let first = now().await;
         let created = catalog.create_dataset(&other, OnExisting::Keep).await.unwrap();
-        assert_eq!((created, &now().await.kind), (Created::Kept, &view("v").kind));
+        assert_eq!((created, &now().await.kind), (Created::Kept(first.id), &view("v").kind));
         let created = catalog.create_dataset(&other, OnExisting::Replace).await.unwrap();
         let second = now().await;
-        assert_eq!((created, &second.kind), (Created::Replaced, &other.kind));
+        assert_eq!((created, &second.kind), (Created::Replaced(first.id), &other.kind));
         assert_eq!(first.id, second.id);
         assert!(second.revision > first.revision);
         let error = catalog.create_dataset(&other, OnExisting::Fail).await.unwrap_err();
@@ -160,7 +160,7 @@ on_both! {
         let error = catalog.create_dataset(&view("w"), OnExisting::Fail).await.unwrap_err();
         assert_eq!(describe(&error), "limit_exceeded: the catalog takes at most 10000 datasets");
         let replaced = catalog.create_dataset(&view("v"), OnExisting::Replace).await;
-        assert_eq!(replaced.unwrap(), Created::Replaced);
+        assert!(matches!(replaced.unwrap(), Created::Replaced(_)));
     }
 
     /// Servers read the whole catalog again after each change, so that must not take long.

@@ -1,7 +1,7 @@
 //! Granting, revoking and owning.
 
 use lakegate_catalog::{
-    DatasetType, Error, ObjectName, OnContents, OnExisting, OnMissing, Privilege,
+    Created, DatasetType, Error, ObjectName, OnContents, OnExisting, OnMissing, Privilege,
 };
 use lakegate_common::error::{Coded, ErrorCode};
 
@@ -14,9 +14,11 @@ on_both! {
         let ann = fixture.user("ann").await;
         assert!(fixture.seen_by(ann).await.projects().next().is_none());
         let both = [Privilege::Select, Privilege::Modify];
-        assert_eq!(catalog.grant(&both, &public("t"), "ann").await.unwrap(), 2);
+        let granted = catalog.grant(&both, &public("t"), "ann").await.unwrap();
+        assert!(granted.iter().all(|grant| matches!(grant, Created::New(_))), "{granted:?}");
         let version = catalog.snapshot().await.unwrap().version();
-        assert_eq!(catalog.grant(&both, &public("t"), "ann").await.unwrap(), 0);
+        let there: Vec<_> = granted.iter().map(|grant| Created::Kept(grant.id())).collect();
+        assert_eq!(catalog.grant(&both, &public("t"), "ann").await.unwrap(), there);
         assert_eq!(catalog.snapshot().await.unwrap().version(), version, "nothing has changed");
         let view = fixture.seen_by(ann).await;
         assert!(view.check(Privilege::Modify, &public("t")).is_ok());

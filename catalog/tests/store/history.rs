@@ -98,9 +98,12 @@ on_both! {
         let between = HistoryFilter {
             since: Some(records[6].finished_at),
             until: Some(records[0].finished_at),
-            principal: None,
+            ..HistoryFilter::default()
         };
         assert_eq!(catalog.queries(&between, None, 10).await.unwrap().len(), 6);
+        let without_text = HistoryFilter { without_text: true, ..of_bob };
+        let expected = QueryRecord { sql: String::new(), ..records[4].clone() };
+        assert_eq!(catalog.queries(&without_text, None, 10).await.unwrap(), [expected]);
     }
 
     async fn the_history_outlives_who_asked(fixture) {

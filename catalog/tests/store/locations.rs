@@ -21,7 +21,7 @@ on_both! {
     async fn a_location_is_made_with_its_prefix_in_one_form(fixture) {
         let catalog = &fixture.catalog;
         let made = catalog.create_location(&location("raw", "S3://Bucket/raw"), false).await;
-        assert_eq!(made.unwrap(), Created::New);
+        let Created::New(id) = made.unwrap() else { panic!("it is new") };
         let snapshot = catalog.snapshot().await.unwrap();
         let found = snapshot.location("raw").unwrap();
         assert_eq!(found.url.to_string(), "s3://bucket/raw/");
@@ -29,7 +29,7 @@ on_both! {
         let inside = "s3://bucket/raw/x.parquet".parse().unwrap();
         assert_eq!(snapshot.location_of(&inside).unwrap().id, found.id);
         let kept = catalog.create_location(&location("raw", "s3://other/"), true).await;
-        assert_eq!(kept.unwrap(), Created::Kept);
+        assert_eq!(kept.unwrap(), Created::Kept(id));
         let same = catalog.create_location(&location("copy", "s3://bucket/raw/"), false).await;
         assert_eq!(same.unwrap_err().code(), ErrorCode::AlreadyExists);
     }

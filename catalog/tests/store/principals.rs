@@ -12,7 +12,10 @@ on_both! {
         assert!(made.is_admin && !format!("{made:?}").contains("first"));
         let error = catalog.create_principal("admin", "second", true).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::AlreadyExists);
+        let revision = || async { catalog.snapshot().await.unwrap().principal("admin").unwrap().revision };
+        let before = revision().await;
         assert!(catalog.set_password_hash("admin", "third").await.unwrap());
+        assert!(revision().await > before, "whoever holds the user's state sees that it changed");
         assert!(!catalog.set_password_hash("nobody", "third").await.unwrap());
         assert_eq!(catalog.principal("admin").await.unwrap().unwrap().password_hash, "third");
         assert_eq!(catalog.principal("a\0b").await.unwrap(), None);

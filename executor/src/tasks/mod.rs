@@ -1,13 +1,15 @@
 //! Runs tasks: each on the threads for queries, aborted on demand, its end reported in any case.
 
+mod driven;
 mod outcome;
 mod stop;
+mod usage;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ballista_core::JobId;
 use ballista_core::error::BallistaError;
@@ -25,7 +27,10 @@ use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use lakegate_engine::codec::PlanCodec;
+use lakegate_engine::cpu_time::{CpuTime, follow_tasks};
+use lakegate_engine::peak_memory::PeakPool;
 use lakegate_engine::runtime::for_query;
+use lakegate_engine::task_usage::TaskUsage;
 use lakegate_lake::store::{QueryStores, Stores, Used};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -37,6 +42,7 @@ use crate::reporter::{Report, Reports};
 use crate::scratch::Scratch;
 use outcome::Times;
 use stop::stoppable;
+use usage::{JobMemory, charged, writing_time};
 
 /// Numbers that name the files of tasks.
 ///
@@ -86,13 +92,15 @@ pub(crate) struct TaskRunner {
     running: Mutex<HashMap<TaskKey, Running>>,
     reports: Reports,
     files: FileNumbers,
+    memory: JobMemory,
 }
 
-/// What the tasks of one launch read with.
+/// What the tasks of one launch run with.
 #[derive(Clone)]
-struct Reading {
+struct Resources {
     runtime: Arc<RuntimeEnv>,
     stores: Arc<QueryStores>,
+    memory: Arc<PeakPool>,
 }
 
 /// A task under way.
@@ -104,12 +112,14 @@ struct Running {
 impl TaskRunner {
     /// A runner on these threads that reports to `reports`.
     pub(crate) fn new(environment: Environment, threads: Handle, reports: Reports) -> Arc<Self> {
+        follow_tasks();
         Arc::new(Self {
             environment,
             threads,
             running: Mutex::default(),
             reports,
             files: FileNumbers::new(),
+            memory: JobMemory::default(),
         })
     }
 
@@ -120,13 +130,13 @@ impl TaskRunner {
         definition: MultiTaskDefinition,
     ) {
         let failed: Vec<_> = outcome::unread(&definition);
-        let reading = self.reading();
-        let decode = || self.decode(definition, &reading);
+        let resources = self.resources(&definition.job_id);
+        let decode = || self.decode(definition, &resources);
         let decoded = std::panic::catch_unwind(AssertUnwindSafe(decode))
             .unwrap_or_else(|panic| Err(BallistaError::Internal(outcome::panic_text(&*panic))));
         match decoded {
             Ok(tasks) => {
-                let start = |task| self.start(executor_id.to_string(), task, reading.clone());
+                let start = |task| self.start(executor_id.to_string(), task, resources.clone());
                 tasks.into_iter().for_each(start);
             }
             Err(error) => {
@@ -144,18 +154,20 @@ impl TaskRunner {
         }
     }
 
-    fn reading(&self) -> Reading {
+    fn resources(&self, job: &str) -> Resources {
         let stores = self.environment.stores.for_query();
-        Reading { runtime: for_query(&self.environment.runtime, &stores), stores }
+        let runtime = for_query(&self.environment.runtime, &stores);
+        let memory = self.memory.of(job, &runtime);
+        Resources { runtime: memory.in_runtime(&runtime), stores, memory }
     }
 
     fn decode(
         &self,
         definition: MultiTaskDefinition,
-        reading: &Reading,
+        resources: &Resources,
     ) -> Result<Vec<TaskDefinition>, BallistaError> {
         let Environment { codec, functions, config, .. } = &self.environment;
-        let runtime = Arc::clone(&reading.runtime);
+        let runtime = Arc::clone(&resources.runtime);
         get_task_definition_vec(
             definition,
             Arc::new(move |_| Ok(Arc::clone(&runtime))),
@@ -168,7 +180,7 @@ impl TaskRunner {
         )
     }
 
-    fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition, reading: Reading) {
+    fn start(self: &Arc<Self>, executor_id: String, task: TaskDefinition, resources: Resources) {
         let key =
             TaskKey { job_id: task.job_id.clone(), stage_id: task.stage_id, task_id: task.task_id };
         let (abort, registration) = AbortHandle::new_pair();
@@ -181,7 +193,7 @@ impl TaskRunner {
         }
         let runner = Arc::clone(self);
         self.threads.spawn(async move {
-            runner.run(executor_id, task, reading, registration).await;
+            runner.run(executor_id, task, resources, registration).await;
             {
                 let mut running = runner.running.lock();
                 // A later attempt may have taken the place.
@@ -198,19 +210,24 @@ impl TaskRunner {
         &self,
         executor_id: String,
         task: TaskDefinition,
-        reading: Reading,
+        resources: Resources,
         registration: AbortRegistration,
     ) {
         let mut status = outcome::status_of(&task);
         let mut times = Times { launch: task.launch_time, start: now_ms(), end: 0 };
-        let work = AssertUnwindSafe(self.execute(&executor_id, task, reading)).catch_unwind();
+        let (cpu, memory) = (CpuTime::default(), Arc::clone(&resources.memory));
+        let work = self.execute(&executor_id, task, resources, &cpu);
+        let work = AssertUnwindSafe(cpu.of_future(work)).catch_unwind();
         let result = match Abortable::new(work, registration).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(BallistaError::Internal(outcome::panic_text(&*panic))),
             Err(_aborted) => Err(BallistaError::Cancelled),
         };
         times.end = now_ms();
+        let writing = result.as_ref().map_or(Duration::ZERO, |success| success.writing);
         outcome::finish(&mut status, times, result);
+        let cpu_time = cpu.get().saturating_add(writing);
+        TaskUsage { cpu_time, peak_memory_bytes: memory.peak_bytes() }.attach(&mut status.metrics);
         self.reports.send(Report { executor_id, status }).await;
     }
 
@@ -218,12 +235,13 @@ impl TaskRunner {
         &self,
         executor_id: &str,
         task: TaskDefinition,
-        reading: Reading,
+        resources: Resources,
+        cpu: &CpuTime,
     ) -> Result<outcome::Success, BallistaError> {
         let Environment { scratch, engine, .. } = &self.environment;
         // Cancelled when this future is dropped, which is how a task is aborted.
         let stop = CancellationToken::new();
-        let plan = stoppable(task.plan, &stop)?;
+        let plan = charged(stoppable(task.plan, &stop)?, cpu)?;
         let _stop = stop.drop_guard();
         let stage = engine.create_query_stage_exec(
             task.job_id,
@@ -243,10 +261,10 @@ impl TaskRunner {
             functions.higher_order_functions.clone(),
             functions.aggregate_functions.clone(),
             functions.window_functions.clone(),
-            Arc::clone(&reading.runtime),
+            Arc::clone(&resources.runtime),
         );
         let partitions = stage.execute_query_stage(task.task_id, Arc::new(context)).await?;
-        let metrics = operator_metrics(stage.as_ref(), reading.stores.take_used());
+        let metrics = operator_metrics(stage.as_ref(), resources.stores.take_used());
         let task = SuccessfulTask {
             executor_id: executor_id.to_string(),
             partitions,
@@ -254,7 +272,7 @@ impl TaskRunner {
             task_column_stats: stage.collect_column_stats(),
             window_state: stage.collect_window_state_reports()?,
         };
-        Ok(outcome::Success { task, metrics })
+        Ok(outcome::Success { task, metrics, writing: writing_time(stage.as_ref()) })
     }
 
     /// Aborts one task, if it runs.

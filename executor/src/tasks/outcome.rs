@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use ballista_core::error::BallistaError;
 use ballista_core::serde::protobuf::failed_task::FailedReason;
@@ -18,6 +19,8 @@ use lakegate_engine::{failure, task_failure};
 pub(crate) struct Success {
     pub(crate) task: SuccessfulTask,
     pub(crate) metrics: Vec<OperatorMetricsSet>,
+    /// How long its shuffle files took to be written.
+    pub(crate) writing: Duration,
 }
 
 /// When a task was launched, began and ended, in milliseconds since 1970.
@@ -65,7 +68,7 @@ pub(crate) fn finish(
     status.start_exec_time = times.start;
     status.end_exec_time = times.end;
     status.status = Some(match result {
-        Ok(Success { task, metrics }) => {
+        Ok(Success { task, metrics, .. }) => {
             status.metrics = metrics;
             task_status::Status::Successful(task)
         }

@@ -4,20 +4,20 @@
 //! is dropped. A join may give rows for minutes without asking its inputs for anything, so it is
 //! stopped where its batches come out.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Future, Stream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::driven::{Drive, Driven};
 
 /// `plan` with everything below a place that yields stopped once `stop` is cancelled: the rules that
 /// plans are made with put such a place above every join.
@@ -33,66 +33,27 @@ pub(super) fn stoppable(
             return Ok(Transformed::no(node));
         };
         let input = Arc::clone(yields.input());
-        let below: Arc<dyn ExecutionPlan> = Arc::new(Stoppable { input, stop: stop.clone() });
+        let below = Driven::around(input, UntilStopped(stop.clone()));
         Ok(Transformed::yes(replace_children_if_necessary(node, vec![below])?))
     })
     .data()
 }
 
-/// Its input, until it is stopped. It has no metrics, so that those of a stage keep their order.
-#[derive(Debug)]
-struct Stoppable {
-    input: Arc<dyn ExecutionPlan>,
-    stop: CancellationToken,
-}
+/// Its input, until it is stopped.
+#[derive(Debug, Clone)]
+struct UntilStopped(CancellationToken);
 
-impl DisplayAs for Stoppable {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stoppable")
-    }
-}
-
-impl ExecutionPlan for Stoppable {
-    fn name(&self) -> &str {
-        "Stoppable"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.pop()) {
-            (Some(input), None) => Ok(Arc::new(Self { input, stop: self.stop.clone() })),
-            _ => internal_err!("Stoppable has one input"),
-        }
-    }
+impl Drive for UntilStopped {
+    const NAME: &'static str = "Stoppable";
 
     fn execute(
         &self,
+        input: &Arc<dyn ExecutionPlan>,
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let batches = self.input.execute(partition, context)?;
-        let stopped = Box::pin(self.stop.clone().cancelled_owned());
+        let batches = input.execute(partition, context)?;
+        let stopped = Box::pin(self.0.clone().cancelled_owned());
         Ok(Box::pin(Batches { batches, stopped, has_ended: false }))
     }
 }
@@ -127,6 +88,7 @@ impl RecordBatchStream for Batches {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::tree_node::TreeNodeRecursion;
     use datafusion::physical_plan::execute_stream;
     use datafusion::prelude::SessionContext;
     use futures::StreamExt;

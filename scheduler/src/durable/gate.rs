@@ -23,9 +23,11 @@ use ballista_core::serde::scheduler::ExecutorSpecification;
 use ballista_scheduler::state::execution_stage::ExecutionStage;
 use futures::stream::BoxStream;
 use lakegate_common::cluster_token::ClusterToken;
+use lakegate_engine::task_usage::TaskUsage;
 use tonic::{Request, Response, Status};
 
 use super::Scheduler;
+use super::costs::Costs;
 use super::liveness::{self, Probe};
 use super::members::Members;
 
@@ -40,6 +42,7 @@ const JOIN_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Gate {
     pub(super) scheduler: Scheduler,
     pub(super) members: Arc<Members>,
+    pub(super) costs: Arc<Costs>,
     pub(super) token: ClusterToken,
 }
 
@@ -188,7 +191,9 @@ impl SchedulerGrpc for Gate {
             return Err(Status::not_found("no such member"));
         }
         let mut by_job: HashMap<String, Vec<TaskStatus>> = HashMap::new();
-        for status in task_status {
+        let mut usages = Vec::new();
+        for mut status in task_status {
+            usages.push((status.job_id.clone(), TaskUsage::detach(&mut status.metrics)));
             by_job.entry(status.job_id.clone()).or_default().push(status);
         }
         for (job, statuses) in &mut by_job {
@@ -205,6 +210,9 @@ impl SchedulerGrpc for Gate {
                 status.task_id as usize,
             );
             self.members.task_ended(&executor_id, &task);
+        }
+        for (job, usage) in usages {
+            self.costs.end(&job, &executor_id, usage);
         }
         // One at a time: what Ballista cannot make sense of would take the others with it.
         for task_status in by_job.into_values() {

@@ -24,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::costs::Costs;
 use super::placement::Placement;
 use super::pulse::{PULSE_ID, Pulse};
 use super::slots::{Key, Slots};
@@ -93,15 +94,17 @@ pub(super) struct Members {
     inner: InMemoryClusterState,
     table: RwLock<BTreeMap<String, Member>>,
     slots: Mutex<Slots>,
+    costs: Arc<Costs>,
     pulse: Arc<Pulse>,
 }
 
 impl Members {
-    pub(super) fn new(pulse: Arc<Pulse>) -> Arc<Self> {
+    pub(super) fn new(pulse: Arc<Pulse>, costs: Arc<Costs>) -> Arc<Self> {
         Arc::new(Self {
             inner: InMemoryClusterState::default(),
             table: RwLock::default(),
             slots: Mutex::default(),
+            costs,
             pulse,
         })
     }
@@ -196,6 +199,16 @@ impl Members {
         is_new
     }
 
+    /// Counts the tasks that are given out for the queries that they belong to.
+    async fn count(&self, bound: &[BoundTask], jobs: &HashMap<JobId, JobInfoCache>) {
+        for (_, task) in bound {
+            let Some(job) = jobs.get(&task.key.job_id) else { continue };
+            let query = job.execution_graph.read().await.job_name().to_string();
+            let partitions = &task.global_input_partition_ids;
+            self.costs.give(&query, task.key.job_id.as_str(), task.key.stage_id, partitions);
+        }
+    }
+
     fn lost(&self, id: &str) {
         let mut table = self.table.write();
         if let Some(member) = table.get_mut(id) {
@@ -256,8 +269,9 @@ impl ClusterState for Members {
         };
         self.inner.unbind_tasks(credits).await?;
         let placement = TaskDistributionPolicy::Custom(Arc::new(Placement::new(cores)));
-        let bound =
-            self.inner.bind_schedulable_tasks(placement, active_jobs, Some(executors)).await?;
+        let jobs = Arc::clone(&active_jobs);
+        let bound = self.inner.bind_schedulable_tasks(placement, jobs, Some(executors)).await?;
+        self.count(&bound, &active_jobs).await;
         let now = Instant::now();
         let mut slots = self.slots.lock();
         for (executor_id, task) in &bound {
@@ -408,7 +422,7 @@ mod tests {
     }
 
     async fn members() -> Arc<Members> {
-        let members = Members::new(Pulse::new());
+        let members = Members::new(Pulse::new(), Arc::default());
         let data =
             ExecutorData { executor_id: "a".to_string(), total_vcores: 2, available_vcores: 2 };
         members.register_executor(metadata("a"), data).await.unwrap();

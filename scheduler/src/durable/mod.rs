@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `port`, `gate` | only members are heard, and only what executors have to say |
 //! | `members`, `liveness` | who is there; who is gone is noticed within seconds |
+//! | `costs` | what a query takes, attempts that were in vain among it |
 //! | `slots` | which cores are free, also when Ballista forgot that a task holds none |
 //! | `pulse` | notices that Ballista's event loop has died |
 //! | `cancel` | a cancel that is repeated until it has worked |
@@ -17,6 +18,7 @@
 
 mod cancel;
 mod config;
+mod costs;
 mod error;
 mod follow;
 mod gate;
@@ -55,12 +57,14 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::query::QueryId;
+use costs::Costs;
 use job_state::Jobs;
 use members::Members;
 use pulse::Pulse;
 use results::ResultClients;
 
 pub use config::Config;
+pub use costs::Cost;
 pub use error::Error;
 pub use members::{ExecutorState, ExecutorStatus};
 pub use progress::{StageProgress, StageReport};
@@ -93,6 +97,7 @@ struct Core {
     scheduler: Scheduler,
     members: Arc<Members>,
     jobs: Arc<Jobs>,
+    costs: Arc<Costs>,
     pulse: Arc<Pulse>,
     clients: Arc<ResultClients>,
     settings: session::Settings,

@@ -85,8 +85,7 @@ fn used(metrics: &[MetricsSet]) -> Used {
     })
 }
 
-/// What the stages of an ended job took together. Executors measure neither their cores' time nor
-/// their peak of memory by query.
+/// What the operators of an ended job's stages measured together.
 pub(super) fn taken(graph: &dyn ExecutionGraph) -> Measured {
     let (mut scanned, mut spilled) = (0_u64, 0_u64);
     for stage in graph.stages().values() {

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::costs::{Account, Cost, OpenAccount};
 use super::outcome::{End, Next, decide};
 use super::results::{self, Interrupted};
 use super::{Core, Error, StageProgress, StageReport, cancel, follow, integrity, progress};
@@ -49,9 +50,15 @@ pub struct DurableQuery {
     /// How far its stages are.
     pub progress: watch::Receiver<Vec<StageProgress>>,
     graph: Arc<Mutex<Option<ExecutionGraphBox>>>,
+    account: Account,
 }
 
 impl DurableQuery {
+    /// What it took so far, as far as executors have told.
+    pub fn cost(&self) -> Cost {
+        self.account.cost()
+    }
+
     /// What its stages did; empty until the last batch was read.
     pub fn stage_metrics(&self) -> Vec<StageReport> {
         self.graph
@@ -60,14 +67,20 @@ impl DurableQuery {
             .map(|graph| progress::reports(graph.as_ref()))
             .unwrap_or_default()
     }
-}
 
-impl DurableQuery {
-    /// What looks at what its executors took, known once all stages have ended.
+    /// What looks at what its executors took. What its operators measured is known once all stages
+    /// have ended.
     pub(crate) fn measure(&self) -> impl Fn() -> Measured + Send + Sync + 'static {
-        let graph = Arc::clone(&self.graph);
+        let (graph, account) = (Arc::clone(&self.graph), self.account.clone());
         move || {
-            graph.lock().as_ref().map(|graph| progress::taken(graph.as_ref())).unwrap_or_default()
+            let ended = graph.lock().as_ref().map(|graph| progress::taken(graph.as_ref()));
+            let Cost { cpu_time, peak_memory_bytes, retries } = account.cost();
+            Measured {
+                cpu_time: Some(cpu_time),
+                peak_memory_bytes: Some(peak_memory_bytes),
+                retries: Some(retries),
+                ..ended.unwrap_or_default()
+            }
         }
     }
 }
@@ -90,6 +103,8 @@ pub(super) fn start(
     let (client, batches) = mpsc::channel(BATCHES_MAX);
     let (stages, progress) = watch::channel(Vec::new());
     let graph = Arc::default();
+    let open = core.costs.open(&id.to_string());
+    let account = open.account().clone();
     let run = Run {
         core: Arc::clone(core),
         id,
@@ -98,9 +113,16 @@ pub(super) fn start(
         schema: Arc::clone(&schema),
         stages,
         graph: Arc::clone(&graph),
+        _open: open,
     };
     core.threads.spawn(run.run(client));
-    Ok(DurableQuery { schema, batches: ReceiverStream::new(batches).boxed(), progress, graph })
+    Ok(DurableQuery {
+        schema,
+        batches: ReceiverStream::new(batches).boxed(),
+        progress,
+        graph,
+        account,
+    })
 }
 
 type Client = mpsc::Sender<Result<RecordBatch, Error>>;
@@ -114,6 +136,7 @@ struct Run {
     schema: SchemaRef,
     stages: watch::Sender<Vec<StageProgress>>,
     graph: Arc<Mutex<Option<ExecutionGraphBox>>>,
+    _open: OpenAccount,
 }
 
 impl Run {

@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::costs::Costs;
 use super::gate::Gate;
 use super::job_state::Jobs;
 use super::members::Members;
@@ -85,7 +86,8 @@ async fn start_here(
         .map_err(|source| Error::Start { action: "taking the cluster port", source })?;
     let closing = CancellationToken::new();
     let pulse = Pulse::new();
-    let members = Members::new(Arc::clone(&pulse));
+    let costs = Arc::<Costs>::default();
+    let members = Members::new(Arc::clone(&pulse), Arc::clone(&costs));
     let produced = settings.produce();
     let producer: ballista_core::ConfigProducer = Arc::new(move || produced.clone());
     let builder = Arc::new(ballista_core::utils::default_session_builder);
@@ -104,8 +106,12 @@ async fn start_here(
     // Before the first clone, which would otherwise lack the event loop.
     scheduler.init().await.map_err(|source| Error::Ballista { source })?;
 
-    let gate =
-        Gate { scheduler: scheduler.clone(), members: Arc::clone(&members), token: token.clone() };
+    let gate = Gate {
+        scheduler: scheduler.clone(),
+        members: Arc::clone(&members),
+        costs: Arc::clone(&costs),
+        token: token.clone(),
+    };
     let answers = port::MemberAnswers { jobs: Arc::clone(&jobs), access, token: token.clone() };
     threads.spawn(port::serve(listener, gate, answers, token.clone(), closing.clone()));
     threads.spawn(liveness::watch(Arc::clone(&members), token.clone()));
@@ -116,6 +122,7 @@ async fn start_here(
         scheduler,
         members,
         jobs,
+        costs,
         pulse,
         clients,
         settings,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::common::TableReference;
+use datafusion::common::{ResolvedTableReference, TableReference};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, Statement as ParsedStatement};
 use lakegate_catalog::{
-    Catalog, DatasetKind, DatasetType, FileFormat, NewDataset, OnContents, OnExisting, OnMissing,
-    Privilege, Table as Entry, View,
+    Catalog, DatasetId, DatasetKind, DatasetType, FileFormat, NewDataset, OnContents, OnExisting,
+    OnMissing, Privilege, Table as Entry, View,
 };
 use lakegate_engine::schema;
 use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
@@ -43,7 +43,8 @@ impl QueryService {
             }
             Command::CreateExternalTable(create) => {
                 let catalog = self.changing(session);
-                self.create_external_table(&Scope::of(session), &catalog, create, sql).await
+                self.create_external_table(&Scope::of(session), &catalog, create, sql).await?;
+                Ok(())
             }
             Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
                 let query = match columns.as_slice() {
@@ -57,11 +58,22 @@ impl QueryService {
                     query,
                     on_existing(*or_replace, *if_not_exists),
                 )
-                .await
+                .await?;
+                Ok(())
             }
             Command::Drop { kind, names, if_exists, cascade } => {
-                let dropped = self.drop_all(session, *kind, names, *if_exists, *cascade);
-                self.dropping(dropped).await
+                let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
+                let contents = if *cascade { OnContents::Cascade } else { OnContents::Refuse };
+                let catalog = self.changing(session);
+                let dropped: Vec<_> =
+                    names.iter().map(|name| self.dropped(session, *kind, name)).collect();
+                self.dropping(async move {
+                    for dropped in dropped {
+                        dropped.drop_from(&catalog, on_missing, contents).await?;
+                    }
+                    Ok(())
+                })
+                .await
             }
             Command::Governance(governance) => self.govern(session, governance).await,
             // It runs as a query does, with a place in the queue and an end of its own.
@@ -99,7 +111,7 @@ impl QueryService {
         catalog: &Catalog,
         create: &CreateExternalTable,
         definition: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<DatasetId, Error> {
         let state = self.state(scope);
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
         let plan = state.statement_to_plan(parsed).await.map_err(Error::Planning)?;
@@ -124,10 +136,10 @@ impl QueryService {
         let name = absolute(&state, ddl.name.clone());
         let on_existing = on_existing(ddl.or_replace, ddl.if_not_exists);
         let seen = self.seen_by(scope.principal).await?;
-        let is_there = seen.dataset(&name.catalog, &name.schema, &name.table).is_some();
+        let there = seen.dataset(&name.catalog, &name.schema, &name.table);
         // The files of what is kept are not looked at.
-        if on_existing == OnExisting::Keep && is_there {
-            return Ok(());
+        if let (OnExisting::Keep, Some(there)) = (on_existing, there) {
+            return Ok(there.id);
         }
         let location = Location::read(location)?;
         // Before anything is looked at that lies there.
@@ -146,8 +158,7 @@ impl QueryService {
         let table = ExternalTable::discover(&state, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, definition));
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        catalog.create_dataset(&dataset, on_existing).await?;
-        Ok(())
+        Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
     }
 
     /// Makes a view of a query in `catalog`, a handle of the scope's principal.
@@ -158,7 +169,7 @@ impl QueryService {
         name: &TableReference,
         sql: String,
         on_existing: OnExisting,
-    ) -> Result<(), Error> {
+    ) -> Result<DatasetId, Error> {
         let name = absolute(&self.state(&scope), name.clone());
         let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())?
         else {
@@ -176,34 +187,42 @@ impl QueryService {
             schema: scope.schema,
         });
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        catalog.create_dataset(&dataset, on_existing).await?;
-        Ok(())
+        Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
     }
 
-    async fn drop_all(
+    /// The whole name of what a statement drops.
+    fn dropped(&self, session: &Session, kind: DropKind, name: &TableReference) -> Dropped {
+        if kind == DropKind::Schema {
+            let (project, schema) = schema_name(session, name);
+            return Dropped::Schema { project, schema };
+        }
+        let expected = if kind == DropKind::View { DatasetType::View } else { DatasetType::Table };
+        let name = absolute(&self.state(&Scope::of(session)), name.clone());
+        Dropped::Dataset { name, expected }
+    }
+}
+
+/// What a statement drops.
+enum Dropped {
+    Schema { project: String, schema: String },
+    Dataset { name: ResolvedTableReference, expected: DatasetType },
+}
+
+impl Dropped {
+    async fn drop_from(
         &self,
-        session: &Session,
-        kind: DropKind,
-        names: &[TableReference],
-        if_exists: bool,
-        cascade: bool,
+        catalog: &Catalog,
+        on_missing: OnMissing,
+        contents: OnContents,
     ) -> Result<(), Error> {
-        let on_missing = if if_exists { OnMissing::Ignore } else { OnMissing::Fail };
-        let scope = Scope::of(session);
-        let catalog = self.changing(session);
-        for name in names {
-            if kind == DropKind::Schema {
-                let (project, schema) = schema_name(session, name);
-                let contents = if cascade { OnContents::Cascade } else { OnContents::Refuse };
-                catalog.drop_schema(&project, &schema, on_missing, contents).await?;
-                continue;
+        match self {
+            Self::Schema { project, schema } => {
+                catalog.drop_schema(project, schema, on_missing, contents).await?;
             }
-            let expected =
-                if kind == DropKind::View { DatasetType::View } else { DatasetType::Table };
-            let name = absolute(&self.state(&scope), name.clone());
-            catalog
-                .drop_dataset(&name.catalog, &name.schema, &name.table, expected, on_missing)
-                .await?;
+            Self::Dataset { name, expected } => {
+                let (project, schema, table) = (&name.catalog, &name.schema, &name.table);
+                catalog.drop_dataset(project, schema, table, *expected, on_missing).await?;
+            }
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ use datafusion::sql::sqlparser::ast::{ColumnDef, DataType, Ident, ObjectName, Va
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
-use lakegate_catalog::{Catalog, DatasetKind, NewDataset, OnExisting, PrincipalId, Volume};
+use lakegate_catalog::{
+    Catalog, DatasetId, DatasetKind, NewDataset, OnExisting, PrincipalId, Volume,
+};
 use lakegate_engine::statement::check_nesting;
 use lakegate_lake::Location;
 
@@ -35,8 +37,8 @@ pub struct NewTable {
 }
 
 impl QueryService {
-    /// Makes an external table in a schema, as `CREATE EXTERNAL TABLE` does. `catalog` is a handle
-    /// of `principal`.
+    /// Makes an external table in a schema, as `CREATE EXTERNAL TABLE` does; its identifier.
+    /// `catalog` is a handle of `principal`.
     ///
     /// # Errors
     /// As the statement.
@@ -46,7 +48,7 @@ impl QueryService {
         catalog: &Catalog,
         place: (&str, &str),
         new: &NewTable,
-    ) -> Result<(), Error> {
+    ) -> Result<DatasetId, Error> {
         let scope = scope_in(principal, place);
         let create = statement_of(place, new)?;
         let definition = definition(&create);
@@ -65,7 +67,7 @@ impl QueryService {
         place: (&str, &str),
         name: &str,
         query: String,
-    ) -> Result<(), Error> {
+    ) -> Result<DatasetId, Error> {
         let scope = scope_in(principal, place);
         let name = TableReference::full(place.0, place.1, name);
         self.in_time(self.create_view(scope, catalog, &name, query, OnExisting::Fail)).await
@@ -73,7 +75,7 @@ impl QueryService {
 
     /// Does what looks at files, within the time limit of a statement and not while the server
     /// stops.
-    async fn in_time(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.refuse_when_draining()?;
         let deadline = self.config.timeout.map(Deadline::after);
         tokio::select! {
@@ -94,12 +96,11 @@ impl QueryService {
         place: (&str, &str),
         name: &str,
         location: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<DatasetId, Error> {
         let location = Location::read(location)?.as_str().to_string();
         let kind = DatasetKind::Volume(Volume { is_managed: false, location });
         let new = NewDataset::new(place.0, place.1, name, kind);
-        catalog.create_dataset(&new, OnExisting::Fail).await?;
-        Ok(())
+        Ok(catalog.create_dataset(&new, OnExisting::Fail).await?.id())
     }
 }
 

@@ -101,9 +101,10 @@ impl QueryService {
             Governance::Drop { kind, names, if_exists, cascade } => {
                 let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
                 let contents = if *cascade { OnContents::Cascade } else { OnContents::Refuse };
-                self.dropping(async {
-                    for name in names {
-                        drop_one(&catalog, *kind, name, on_missing, contents).await?;
+                let (kind, names) = (*kind, names.clone());
+                self.dropping(async move {
+                    for name in &names {
+                        drop_one(&catalog, kind, name, on_missing, contents).await?;
                     }
                     Ok(())
                 })
@@ -114,9 +115,11 @@ impl QueryService {
                 let privileges = privileges_on(&name, privileges)?;
                 for grantee in grantees {
                     match verb {
-                        Verb::Grant => catalog.grant(&privileges, &name, grantee).await?,
-                        Verb::Revoke => catalog.revoke(&privileges, &name, grantee).await?,
-                    };
+                        Verb::Grant => drop(catalog.grant(&privileges, &name, grantee).await?),
+                        Verb::Revoke => {
+                            catalog.revoke(&privileges, &name, grantee).await?;
+                        }
+                    }
                 }
                 Ok(())
             }

@@ -1,6 +1,8 @@
 //! The history of queries on its way into the catalog.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lakegate_catalog::{Catalog, HistoryLimits, QueryRecord};
@@ -23,12 +25,34 @@ pub struct HistoryConfig {
     pub limits: HistoryLimits,
     /// Ended queries that wait to be written; more are dropped and counted.
     pub queue_max: usize,
+    /// Bytes of their texts; queries with more are dropped and counted.
+    pub queue_text_bytes_max: usize,
 }
 
 /// Where ended queries are handed in. It never waits.
 #[derive(Debug)]
 pub(super) struct History {
     queue: Sender<QueryRecord>,
+    waiting: Arc<TextBytes>,
+}
+
+/// Bytes of the texts that wait.
+#[derive(Debug)]
+struct TextBytes {
+    now: AtomicUsize,
+    max: usize,
+}
+
+impl TextBytes {
+    /// Whether there is room for so many more; then they are counted.
+    fn add(&self, bytes: usize) -> bool {
+        let add = |now: usize| now.checked_add(bytes).filter(|sum| *sum <= self.max);
+        self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.now.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// Writes what was handed in.
@@ -36,6 +60,7 @@ pub struct HistoryWriter {
     catalog: Catalog,
     limits: HistoryLimits,
     queue: Receiver<QueryRecord>,
+    waiting: Arc<TextBytes>,
     /// Taken out of the queue, not yet in the catalog.
     batch: Vec<QueryRecord>,
 }
@@ -43,16 +68,26 @@ pub struct HistoryWriter {
 /// The two ends of the way.
 pub(super) fn history(catalog: Catalog, config: HistoryConfig) -> (History, HistoryWriter) {
     let (sender, queue) = channel(config.queue_max.max(1));
-    let writer = HistoryWriter { catalog, limits: config.limits, queue, batch: Vec::new() };
-    (History { queue: sender }, writer)
+    let waiting =
+        Arc::new(TextBytes { now: AtomicUsize::new(0), max: config.queue_text_bytes_max });
+    let history = History { queue: sender, waiting: Arc::clone(&waiting) };
+    let writer =
+        HistoryWriter { catalog, limits: config.limits, queue, waiting, batch: Vec::new() };
+    (history, writer)
 }
 
 impl History {
     /// Hands a query in that has ended. When too many wait it is dropped, and that is counted.
     pub(super) fn hand_in(&self, record: QueryRecord) {
-        if self.queue.try_send(record).is_err() {
-            metrics::counter!("lakegate_history_dropped_total").increment(1);
+        let bytes = record.sql.len();
+        let has_room = self.waiting.add(bytes);
+        if has_room && self.queue.try_send(record).is_ok() {
+            return;
         }
+        if has_room {
+            self.waiting.remove(bytes);
+        }
+        metrics::counter!("lakegate_history_dropped_total").increment(1);
     }
 }
 
@@ -96,6 +131,7 @@ impl HistoryWriter {
                 tracing::warn!(error = %Chain(&error), "the history cannot be written now");
                 return;
             }
+            self.waiting.remove(self.batch.iter().map(|record| record.sql.len()).sum());
             self.batch.clear();
         }
     }
@@ -142,21 +178,51 @@ mod tests {
         }
     }
 
+    async fn catalog(folder: &tempfile::TempDir) -> Catalog {
+        let url = CatalogUrl::sqlite(folder.path().join("catalog.db"));
+        Catalog::open_with(&url, None).await.unwrap()
+    }
+
+    /// What the catalog has when the writer has come to its end.
+    async fn written(writer: HistoryWriter) -> usize {
+        let (catalog, stop) = (writer.catalog.clone(), CancellationToken::new());
+        stop.cancel();
+        writer.run(stop).await.unwrap();
+        catalog.queries(&HistoryFilter::default(), None, 10_000).await.unwrap().len()
+    }
+
     #[tokio::test]
     async fn what_waits_is_written_at_the_stop_and_what_is_too_much_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let url = CatalogUrl::sqlite(folder.path().join("catalog.db"));
-        let catalog = Catalog::open_with(&url, None).await.unwrap();
-        let config = HistoryConfig { limits: HistoryLimits::default(), queue_max: 1_200 };
-        let (history, writer) = history(catalog.clone(), config);
+        let config = HistoryConfig {
+            limits: HistoryLimits::default(),
+            queue_max: 1_200,
+            queue_text_bytes_max: 1 << 20,
+        };
+        let (history, writer) = history(catalog(&folder).await, config);
         for number in 0..1_300 {
             history.hand_in(record(number));
         }
-        let stop = CancellationToken::new();
-        stop.cancel();
-        writer.run(stop).await.unwrap();
-        let filter = HistoryFilter::default();
-        let written = catalog.queries(&filter, None, 10_000).await.unwrap();
-        assert_eq!(written.len(), 1_200);
+        assert_eq!(written(writer).await, 1_200);
+    }
+
+    #[tokio::test]
+    async fn texts_that_wait_are_bounded_by_their_bytes_until_they_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = HistoryConfig {
+            limits: HistoryLimits::default(),
+            queue_max: 100,
+            queue_text_bytes_max: 1_000,
+        };
+        let (history, mut writer) = history(catalog(&folder).await, config);
+        let long = |number| QueryRecord { sql: "x".repeat(400), ..record(number) };
+        for number in 0..5 {
+            history.hand_in(long(number));
+        }
+        history.hand_in(record(5));
+        writer.write_all().await;
+        assert_eq!(history.waiting.now.load(Ordering::Relaxed), 0);
+        history.hand_in(long(6));
+        assert_eq!(written(writer).await, 4);
     }
 }

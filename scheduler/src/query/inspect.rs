@@ -124,9 +124,8 @@ fn told(
     dataset: &Dataset,
     may_read: bool,
 ) -> Vec<(&'static str, Option<String>)> {
-    let maker = dataset.definer.and_then(|id| {
-        seen.principals().find(|found| found.id == id).map(|found| found.name.clone())
-    });
+    let maker = dataset.definer.and_then(|id| seen.principal_by_id(id));
+    let maker = maker.map(|found| found.name.clone());
     let properties = (!dataset.properties.is_empty()).then(|| object(&dataset.properties));
     let mut told = vec![
         ("type", Some(dataset.kind.dataset_type().as_str().to_string())),

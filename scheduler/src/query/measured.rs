@@ -2,17 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
-use datafusion::execution::memory_pool::{
-    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
-};
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::ExecutionPlan;
+use lakegate_engine::cpu_time::CpuTime;
+use lakegate_engine::peak_memory::PeakPool;
 
 /// The measure of bytes that a scan of Parquet files read. Other formats have none.
 pub(crate) const BYTES_SCANNED: &str = "bytes_scanned";
@@ -22,9 +19,9 @@ pub(crate) const BYTES_SCANNED: &str = "bytes_scanned";
 pub(crate) struct Measured {
     /// Bytes read from files.
     pub(crate) bytes_scanned: Option<u64>,
-    /// Time on all cores.
+    /// Time on all cores, without planning.
     pub(crate) cpu_time: Option<Duration>,
-    /// The most memory that its operators held.
+    /// The most memory that its operators held. On executors the most on each, added up.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// Bytes written because memory was short.
     pub(crate) spilled_bytes: Option<u64>,
@@ -44,13 +41,18 @@ impl Measure {
         (self.0)()
     }
 
-    /// What a plan in this process takes, whose operators have their memory from `pool`.
-    pub(super) fn of_local(plan: &Arc<dyn ExecutionPlan>, pool: Arc<PeakPool>) -> Self {
+    /// What a plan in this process takes, whose operators have their memory from `pool` and whose
+    /// work is charged to `cpu`.
+    pub(super) fn of_local(
+        plan: &Arc<dyn ExecutionPlan>,
+        pool: Arc<PeakPool>,
+        cpu: CpuTime,
+    ) -> Self {
         let (plan, tells) = (Arc::clone(plan), tells_bytes_scanned(plan.as_ref()));
         Self::new(move || Measured {
             bytes_scanned: tells.then(|| sum(plan.as_ref(), BYTES_SCANNED)),
-            cpu_time: None,
-            peak_memory_bytes: Some(pool.peak.load(Ordering::Relaxed) as u64),
+            cpu_time: Some(cpu.get()),
+            peak_memory_bytes: Some(pool.peak_bytes()),
             spilled_bytes: Some(sum(plan.as_ref(), "spilled_bytes")),
             retries: Some(0),
         })
@@ -87,76 +89,6 @@ pub(super) fn tells_bytes_scanned(plan: &dyn ExecutionPlan) -> bool {
     own && plan.children().into_iter().all(|child| tells_bytes_scanned(child.as_ref()))
 }
 
-/// Memory of one query out of the pool of all, with the most that it held.
-#[derive(Debug)]
-pub(super) struct PeakPool {
-    shared: Arc<dyn MemoryPool>,
-    held: AtomicUsize,
-    peak: AtomicUsize,
-}
-
-impl PeakPool {
-    /// `runtime` for one query, and the pool of it.
-    pub(super) fn in_runtime(runtime: &RuntimeEnv) -> (Arc<RuntimeEnv>, Arc<Self>) {
-        let pool = Arc::new(Self {
-            shared: Arc::clone(&runtime.memory_pool),
-            held: AtomicUsize::new(0),
-            peak: AtomicUsize::new(0),
-        });
-        let own = RuntimeEnv { memory_pool: Arc::clone(&pool) as _, ..RuntimeEnv::clone(runtime) };
-        (Arc::new(own), pool)
-    }
-
-    fn grown(&self, additional: usize) {
-        let held = self.held.fetch_add(additional, Ordering::Relaxed).saturating_add(additional);
-        self.peak.fetch_max(held, Ordering::Relaxed);
-    }
-}
-
-impl fmt::Display for PeakPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
-    }
-}
-
-impl MemoryPool for PeakPool {
-    fn name(&self) -> &str {
-        self.shared.name()
-    }
-
-    fn register(&self, consumer: &MemoryConsumer) {
-        self.shared.register(consumer);
-    }
-
-    fn unregister(&self, consumer: &MemoryConsumer) {
-        self.shared.unregister(consumer);
-    }
-
-    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        self.shared.grow(reservation, additional);
-        self.grown(additional);
-    }
-
-    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        self.shared.shrink(reservation, shrink);
-        self.held.fetch_sub(shrink, Ordering::Relaxed);
-    }
-
-    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        self.shared.try_grow(reservation, additional)?;
-        self.grown(additional);
-        Ok(())
-    }
-
-    fn reserved(&self) -> usize {
-        self.shared.reserved()
-    }
-
-    fn memory_limit(&self) -> MemoryLimit {
-        self.shared.memory_limit()
-    }
-}
-
 /// Bytes that go to a client, as the surface that sends them counts.
 #[derive(Debug, Clone)]
 pub struct SentBytes {
@@ -189,29 +121,7 @@ impl SentBytes {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::execution::memory_pool::GreedyMemoryPool;
-    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-
     use super::*;
-
-    #[test]
-    fn the_most_that_was_held_is_kept_and_the_bound_is_that_of_all() {
-        let shared = Arc::new(GreedyMemoryPool::new(100));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(shared).build().unwrap();
-        let (first, peak) = PeakPool::in_runtime(&runtime);
-        let (second, _) = PeakPool::in_runtime(&runtime);
-        let one = MemoryConsumer::new("one").register(&first.memory_pool);
-        let two = MemoryConsumer::new("two").register(&second.memory_pool);
-        one.try_grow(60).unwrap();
-        one.shrink(50);
-        one.try_grow(20).unwrap();
-        two.try_grow(60).unwrap();
-        assert!(one.try_grow(20).is_err());
-        assert_eq!(peak.peak.load(Ordering::Relaxed), 60);
-        assert_eq!(runtime.memory_pool.reserved(), 90);
-        drop((one, two));
-        assert_eq!(runtime.memory_pool.reserved(), 0);
-    }
 
     #[test]
     fn bytes_that_nobody_counts_are_not_known() {

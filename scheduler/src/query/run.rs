@@ -15,9 +15,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_engine::constant_result::is_constant;
+use lakegate_engine::cpu_time::CpuTime;
 use lakegate_engine::distributable;
 use lakegate_engine::estimate::Estimate;
 use lakegate_engine::optimize::optimize;
+use lakegate_engine::peak_memory::PeakPool;
 use lakegate_engine::runtime::for_query;
 use lakegate_engine::schema::{canonical, conform};
 use lakegate_engine::session;
@@ -25,7 +27,7 @@ use lakegate_lake::StringLayout;
 use lakegate_lake::store::QueryStores;
 
 use super::explain::Explanation;
-use super::measured::{Measure, Measured, PeakPool, tells_bytes_scanned};
+use super::measured::{Measure, Measured, tells_bytes_scanned};
 use super::names::Resolver;
 use super::registry::QueryGuard;
 use super::result::Batches;
@@ -85,12 +87,11 @@ impl QueryService {
             _ => {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
-                let context = measured_context(&physical, guard);
-                let schema = Arc::clone(schema);
+                let execution = execution(&physical, Arc::clone(schema), guard);
                 if is_constant(physical.plan.as_ref()) {
-                    return local::run_here(physical.plan, context, schema);
+                    return local::run_here(execution);
                 }
-                Ok(self.threads.run(physical.plan, context, schema, permit))
+                Ok(self.threads.run(execution, permit))
             }
         }
     }
@@ -128,8 +129,7 @@ impl QueryService {
                 let permit = self.admission.admit().await?;
                 guard.record().run_on(Tier::Local, None);
                 let plan = Arc::clone(&physical.plan);
-                let context = measured_context(&physical, guard);
-                let batches = self.threads.run(Arc::clone(&plan), context, schema, permit);
+                let batches = self.threads.run(execution(&physical, schema, guard), permit);
                 let rows = batches
                     .try_fold(0, |rows, batch| {
                         std::future::ready(Ok(rows + batch.num_rows() as u64))
@@ -277,12 +277,13 @@ impl QueryService {
     }
 }
 
-/// The context of a plan that runs in this process, in which it is seen what it takes.
-fn measured_context(physical: &Physical, guard: &QueryGuard) -> Arc<TaskContext> {
+/// The plan as it runs in this process, where it is seen what it takes.
+fn execution(physical: &Physical, schema: SchemaRef, guard: &QueryGuard) -> local::Execution {
     let runtime = for_query(physical.state.runtime_env(), &physical.stores);
-    let (runtime, pool) = PeakPool::in_runtime(&runtime);
-    guard.record().measure_by(Measure::of_local(&physical.plan, pool));
-    task_context(&physical.state, runtime)
+    let (pool, cpu) = (PeakPool::over(&runtime), CpuTime::default());
+    let context = task_context(&physical.state, pool.in_runtime(&runtime));
+    guard.record().measure_by(Measure::of_local(&physical.plan, pool, cpu.clone()));
+    local::Execution { plan: Arc::clone(&physical.plan), context, schema, cpu }
 }
 
 /// The context of a plan that runs in this process. It carries no functions: only a plan that is

@@ -248,22 +248,24 @@ impl QueryRegistry {
 
     /// The principal's queries, latest first; an admin sees everybody's.
     pub fn list(&self, principal: &Principal) -> Vec<QueryStatus> {
-        let queries = self.queries.lock();
-        let visible = queries
-            .running
-            .values()
-            .chain(&queries.ended)
-            .filter(|record| may_see(principal, record));
-        let mut listed: Vec<_> = visible.map(|record| record.status()).collect();
+        let visible = self.known(|record| may_see(principal, record));
+        let mut listed: Vec<_> = visible.iter().map(|record| record.status()).collect();
         listed.sort_by_key(|status| std::cmp::Reverse(status.query_id));
         listed
     }
 
     /// The queries of principals whose work may be seen, those that have just ended too.
     pub(super) fn work_of(&self, may_see: impl Fn(PrincipalId) -> bool) -> Vec<Work> {
+        let visible = self.known(|record| may_see(record.principal.id));
+        visible.iter().map(|record| record.work(record.sql.clone())).collect()
+    }
+
+    /// The chosen ones of all that are known. To look into one may mean to walk its plan, for which
+    /// others must not wait.
+    fn known(&self, chosen: impl Fn(&QueryRecord) -> bool) -> Vec<Arc<QueryRecord>> {
         let queries = self.queries.lock();
         let known = queries.running.values().chain(&queries.ended);
-        known.filter(|record| may_see(record.principal.id)).map(|record| record.work()).collect()
+        known.filter(|record| chosen(record)).cloned().collect()
     }
 
     /// One query, if the principal may see it and it is not forgotten.
@@ -316,19 +318,12 @@ impl QueryRegistry {
             }
             queries.ended.push_back(Arc::clone(record));
             drop(queries);
-            let mut work = record.work().record;
-            if let Some(whole) = record.whole_sql.lock().take() {
-                work.sql = whole;
-            }
-            self.history.hand_in(work);
-            let status = record.status();
-            let tier = status.tier.map_or("none", |tier| match tier {
-                Tier::Metadata => "metadata",
-                Tier::Local => "local",
-                Tier::Durable => "durable",
-            });
+            let whole = record.whole_sql.lock().take();
+            let work = record.work(whole.unwrap_or_else(|| record.sql.clone()));
+            let tier = work.record.tier.clone().unwrap_or_else(|| "none".to_string());
+            self.history.hand_in(work.record);
             metrics::gauge!("lakegate_query_running").decrement(1.0);
-            metrics::counter!("lakegate_query_ended_total", "tier" => tier, "state" => format!("{:?}", status.state).to_lowercase())
+            metrics::counter!("lakegate_query_ended_total", "tier" => tier, "state" => work.state.as_str())
                 .increment(1);
             self.ended.notify_waiters();
         }

@@ -14,8 +14,8 @@ pub(in crate::query) struct Work {
 }
 
 impl QueryRecord {
-    /// The query as the history has it.
-    pub(super) fn work(&self) -> Work {
+    /// The query as the history has it, with this much of its text.
+    pub(super) fn work(&self, sql: String) -> Work {
         let progress = self.progress.lock();
         let measured = match &progress.measure {
             Some(measure) => measure.take(),
@@ -30,7 +30,7 @@ impl QueryRecord {
             id: self.id.uuid(),
             principal: self.principal.id,
             principal_name: self.principal.name.clone(),
-            sql: self.sql.clone(),
+            sql,
             tier: progress.tier.map(|tier| tier.to_string()),
             submitted_at: self.begun_at,
             started_at: progress.started_at,

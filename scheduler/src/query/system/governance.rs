@@ -33,7 +33,7 @@ pub(super) fn locations<'a>(
     let rows: Vec<_> = rows.collect();
     let credential = |row: &&Arc<Location>| {
         let id = row.credential?;
-        seen.credentials().find(|found| found.id == id).map(|found| found.name.clone())
+        seen.credential_by_id(id).map(|found| found.name.clone())
     };
     batch([
         ("name", text(&rows, |row| Some(&row.name))),
@@ -98,15 +98,10 @@ pub(in crate::query) fn grants<'a>(
     rows: impl Iterator<Item = &'a Arc<Grant>>,
     seen: &VisibleSnapshot,
 ) -> Result<RecordBatch, Error> {
-    // A grant that may be seen says on what it is and to whom.
-    let all = seen.unfiltered();
-    let name = |id: PrincipalId| all.principal_by_id(id).map(|found| found.name.clone());
-    let known = |id: PrincipalId| {
-        seen.principals().find(|found| found.id == id).map(|found| found.name.clone())
-    };
+    let known = |id: PrincipalId| seen.principal_by_id(id).map(|found| found.name.clone());
     let rows: Vec<_> = rows.map(|grant| (grant, Place::of(seen, grant.object))).collect();
     batch([
-        ("grantee", text(&rows, |(grant, _)| name(grant.grantee))),
+        ("grantee", text(&rows, |(grant, _)| seen.grantee_name(grant))),
         ("privilege", text(&rows, |(grant, _)| Some(grant.privilege.as_str().to_uppercase()))),
         ("object_type", text(&rows, |(grant, _)| Some(grant.object.object_type().as_str()))),
         ("project", text(&rows, |(_, place)| place.project.as_ref())),

@@ -4,6 +4,7 @@
 mod activity;
 pub(super) mod columns;
 mod governance;
+mod period;
 
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::{Catalog, HistoryFilter, PrincipalId, PrincipalType, VisibleSnapshot};
+use period::Period;
 
 pub(super) use governance::grants;
 
@@ -93,7 +95,7 @@ impl System {
             Table::Locations => governance::locations(std::iter::empty(), seen)?,
             Table::Principals => governance::principals(std::iter::empty())?,
             Table::Projects => governance::projects(std::iter::empty())?,
-            Table::Queries => activity::queries(&[], &[])?,
+            Table::Queries => activity::running(&[])?,
             Table::RoleMembers => governance::role_members(std::iter::empty(), seen)?,
             Table::Settings => activity::settings(Vec::new())?,
             Table::Usage => activity::usage(&[], seen)?,
@@ -113,10 +115,25 @@ struct SystemTable {
 }
 
 impl SystemTable {
-    async fn rows(&self, limit: Option<usize>) -> Result<RecordBatch, Error> {
+    /// The queries of this server, and those of the history that are asked for.
+    async fn queries(&self, asked: Asked<'_>) -> Result<Vec<RecordBatch>, Error> {
+        let Sources { catalog, registry, .. } = self.system.sources.as_ref();
+        let running = registry.work_of(|principal| may_see_work_of(&self.seen, principal));
+        let mut rows = vec![activity::running(&running)?];
+        if let Some(filter) = own_work(&self.seen) {
+            let query = self.schema.index_of(activity::TEXT_COLUMN).map_err(Error::Result)?;
+            let without_text = asked.projection.is_some_and(|columns| !columns.contains(&query));
+            let filter =
+                Period::of_all(asked.conditions).within(HistoryFilter { without_text, ..filter });
+            rows.extend(activity::history(catalog, &filter, asked.limit, &running).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn rows(&self, asked: Asked<'_>) -> Result<Vec<RecordBatch>, Error> {
         let seen = &self.seen;
-        let Sources { catalog, registry, durable } = self.system.sources.as_ref();
-        match self.table {
+        let Sources { catalog, durable, .. } = self.system.sources.as_ref();
+        let rows = match self.table {
             Table::Credentials => governance::credentials(seen.credentials()),
             Table::Executors => {
                 let executors = durable.as_ref().map(|durable| durable.executors());
@@ -126,19 +143,27 @@ impl SystemTable {
             Table::Locations => governance::locations(seen.locations(), seen),
             Table::Principals => governance::principals(seen.principals()),
             Table::Projects => governance::projects(seen.projects()),
-            Table::Queries => {
-                let running = registry.work_of(|principal| may_see_work_of(seen, principal));
-                let ended = activity::history(catalog, own_work(seen), limit).await?;
-                activity::queries(&running, &ended)
-            }
+            Table::Queries => return self.queries(asked).await,
             Table::RoleMembers => governance::role_members(seen.principals(), seen),
             Table::Settings => activity::settings(self.system.settings.show()),
             Table::Usage => {
-                let Some(filter) = own_work(seen) else { return activity::usage(&[], seen) };
-                activity::usage(&catalog.usage(&filter).await?, seen)
+                let usage = match own_work(seen) {
+                    Some(filter) => catalog.usage(&filter).await?,
+                    None => Vec::new(),
+                };
+                activity::usage(&usage, seen)
             }
-        }
+        };
+        Ok(vec![rows?])
     }
+}
+
+/// What a scan asks for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    projection: Option<&'a Vec<usize>>,
+    conditions: &'a [Expr],
+    limit: Option<usize>,
 }
 
 fn may_see_work_of(seen: &VisibleSnapshot, principal: PrincipalId) -> bool {
@@ -172,17 +197,30 @@ impl TableProvider for SystemTable {
         TableType::View
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        conditions: &[&Expr],
+    ) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        let narrows =
+            |condition: &Expr| self.table == Table::Queries && Period::of(condition).is_some();
+        let support = |condition: &&Expr| match narrows(condition) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(conditions.iter().map(support).collect())
+    }
+
     async fn scan(
         &self,
         _session: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        conditions: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let rows = self.rows(limit).await;
+        let rows = self.rows(Asked { projection, conditions, limit }).await;
         let rows = rows.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let schema = Arc::clone(&self.schema);
-        let rows = MemorySourceConfig::try_new_exec(&[vec![rows]], schema, projection.cloned())?;
+        let rows = MemorySourceConfig::try_new_exec(&[rows], schema, projection.cloned())?;
         Ok(rows)
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_catalog::{DatasetId, DatasetKind, Project, Snapshot, Table};
 use lakegate_lake::delta::{DeltaLog, TableRoot};
@@ -62,42 +63,52 @@ impl QueryService {
     }
 
     /// Does what may drop tables, then removes the files of those that are gone, as far as they
-    /// belong to Lakegate; also of those that were dropped before it failed.
+    /// belong to Lakegate; also of those that were dropped before it failed. It comes to its end
+    /// whatever becomes of the caller.
     ///
     /// # Errors
     /// Those of `drops`, or the catalog cannot be read before.
-    pub async fn dropping<T>(
+    pub async fn dropping<T: Send + 'static>(
         &self,
-        drops: impl Future<Output = Result<T, Error>>,
+        drops: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let before = self.catalog.snapshot().await?;
-        let outcome = drops.await;
-        match self.catalog.snapshot().await {
-            Ok(after) => self.remove_dropped(&before, &after),
-            Err(error) => tracing::warn!(%error, "files of dropped tables are left, if any"),
-        }
-        outcome
-    }
-
-    fn remove_dropped(&self, before: &Snapshot, after: &Snapshot) {
-        for (id, location) in managed_tables(before) {
-            if after.dataset_by_id(id).is_some() {
-                continue;
+        let (catalog, runtime) = (self.catalog.clone(), Arc::clone(&self.runtime));
+        let background = Arc::clone(&self.background);
+        let to_the_end = async move {
+            let before = catalog.snapshot().await?;
+            let outcome = drops.await;
+            match catalog.snapshot().await {
+                // Nobody need wait for that.
+                Ok(after) => background.begin(async move {
+                    for removal in removals(&runtime, &before, &after) {
+                        removal.remove().await;
+                    }
+                }),
+                Err(error) => tracing::warn!(%error, "files of dropped tables are left, if any"),
             }
-            match self.removal_at(location) {
-                Ok(removal) => self.background.begin(async move { removal.remove().await }),
-                Err(error) => {
-                    tracing::warn!(%location, %error, "files of a dropped table are left");
-                }
-            }
-        }
+            outcome
+        };
+        self.background.settle(to_the_end).await
     }
+}
 
-    fn removal_at(&self, location: &str) -> Result<Removal, Error> {
-        let root = TableRoot::parse(location)?;
-        let store = self.runtime.object_store(root.object_store_url()?).map_err(Error::Running)?;
-        Ok(Removal { store, root })
-    }
+/// What removes the tables that are gone.
+fn removals(runtime: &RuntimeEnv, before: &Snapshot, after: &Snapshot) -> Vec<Removal> {
+    let gone = managed_tables(before).filter(|(id, _)| after.dataset_by_id(*id).is_none());
+    let removals = gone.filter_map(|(_, location)| match removal_at(runtime, location) {
+        Ok(removal) => Some(removal),
+        Err(error) => {
+            tracing::warn!(%location, %error, "files of a dropped table are left");
+            None
+        }
+    });
+    removals.collect()
+}
+
+fn removal_at(runtime: &RuntimeEnv, location: &str) -> Result<Removal, Error> {
+    let root = TableRoot::parse(location)?;
+    let store = runtime.object_store(root.object_store_url()?).map_err(Error::Running)?;
+    Ok(Removal { store, root })
 }
 
 /// The tables whose files belong to Lakegate, and where they lie.

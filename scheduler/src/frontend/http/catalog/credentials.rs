@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use lakegate_catalog::{CredentialId, Notes, OnMissing};
 use lakegate_common::ErrorCode;
 use lakegate_common::secret::Secret;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::super::request::{Id, Json, Params};
 use super::etag::{IfMatch, IfNoneMatch};
-use super::paging::Page;
+use super::paging::{Named, Page};
 use super::patch::{Patch, given, nullable};
-use super::resource::{Answer, Call, Resource, View, time};
+use super::resource::{Answer, Call, Resource, View, gone, time};
 use crate::query::{self, credential_source, new_credential};
 
 /// What opens a location, without its secrets.
@@ -72,20 +70,6 @@ impl Resource for Credential {
     }
 }
 
-/// Which credentials.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// The one of this name.
-    name: Option<String>,
-    /// The objects of a page: 1 to 1000, 100 where nothing is said.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// A credential to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -137,12 +121,11 @@ fn secrets(texts: Option<BTreeMap<String, String>>) -> Option<BTreeMap<String, S
 
 /// The credentials. Only admins see any.
 #[utoipa::path(get, path = "/api/v1/credentials", operation_id = "list_credentials",
-    tag = "credentials", params(Filter),
+    tag = "credentials", params(Named),
     responses((status = 200, description = "A page", body = Page<Credential>)))]
-pub(super) async fn list(call: Call, Params(filter): Params<Filter>) -> Answer {
-    call.list::<Credential>((filter.limit, filter.cursor.as_deref()), |view| {
-        let named = |name: &str| filter.name.as_deref().is_none_or(|wanted| wanted == name);
-        view.seen.credentials().filter(|one| named(&one.name)).map(|one| one.id).collect()
+pub(super) async fn list(call: Call, Params(filter): Params<Named>) -> Answer {
+    call.list::<Credential>(filter.page(), |view| {
+        view.seen.credentials().filter(|one| filter.takes(&one.name)).map(|one| one.id).collect()
     })
     .await
 }
@@ -156,11 +139,8 @@ pub(super) async fn create(call: Call, Json(new): Json<NewCredential>) -> Answer
     let secrets = secrets(new.secrets);
     let credential = new_credential(&new.name, &new.r#type, secrets.as_ref())?;
     let catalog = call.catalog().noting(Notes { comment: new.comment, properties: new.properties });
-    catalog.create_credential(&credential, false).await?;
-    call.created::<Credential>(|seen| {
-        seen.credentials().find(|one| one.name == new.name).map(|one| one.id)
-    })
-    .await
+    let made = catalog.create_credential(&credential, false).await?;
+    call.created::<Credential>(made).await
 }
 
 /// One credential.
@@ -207,5 +187,5 @@ pub(super) async fn update(
 pub(super) async fn delete(call: Call, Id(id): Id<CredentialId>) -> Answer {
     let (catalog, credential) = call.held::<Credential>(id).await?;
     catalog.drop_credential(&credential.name, OnMissing::Fail).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use lakegate_catalog::{DatasetId, Notes, OnMissing, SchemaId};
+use lakegate_catalog::{Created, DatasetId, Notes, OnMissing, SchemaId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -152,26 +150,21 @@ pub(super) async fn create(call: Call, Json(new): Json<NewDataset>) -> Answer {
     let catalog = catalog.noting(Notes { comment: new.comment, properties: new.properties });
     let (query, principal) = (&call.services.query, call.principal().id);
     let place = (schema.project.as_str(), schema.name.as_str());
-    match (new.table, new.view, new.volume) {
+    let made = match (new.table, new.view, new.volume) {
         (Some(table), None, None) => {
-            let table = table.named(&new.name);
-            query.declare_table(principal, &catalog, place, &table).await?;
+            query.declare_table(principal, &catalog, place, &table.named(&new.name)).await?
         }
         (None, Some(view), None) => {
-            query.declare_view(principal, &catalog, place, &new.name, view.query).await?;
+            query.declare_view(principal, &catalog, place, &new.name, view.query).await?
         }
         (None, None, Some(volume)) => {
-            query.declare_volume(&catalog, place, &new.name, &volume.location).await?;
+            query.declare_volume(&catalog, place, &new.name, &volume.location).await?
         }
         _ => {
             return Err(Problem::invalid("exactly one of table, view and volume must be said"));
         }
-    }
-    let name = &new.name;
-    call.created::<Dataset>(|seen| {
-        seen.dataset(&schema.project, &schema.name, name).map(|dataset| dataset.id)
-    })
-    .await
+    };
+    call.created::<Dataset>(Created::New(made)).await
 }
 
 impl NewTableFiles {
@@ -218,11 +211,10 @@ pub(super) async fn update(
     responses((status = 204, description = "Dropped")))]
 pub(super) async fn delete(call: Call, Id(id): Id<DatasetId>) -> Answer {
     let (catalog, dataset) = call.held::<Dataset>(id).await?;
-    let (project, schema, name) = (&dataset.project, &dataset.schema, &dataset.name);
     let expected = dataset.dataset_type();
-    call.dropping(async {
+    call.dropping(async move {
+        let Dataset { project, schema, name, .. } = &dataset;
         catalog.drop_dataset(project, schema, name, expected, OnMissing::Fail).await
     })
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    .await
 }

@@ -2,9 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use lakegate_catalog::{Catalog, GrantId, Object, ObjectName, Privilege, VisibleSnapshot};
+use lakegate_catalog::{Catalog, GrantId, Object, ObjectName, Privilege};
 use lakegate_common::ErrorCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +14,7 @@ use super::etag::{IfMatch, IfNoneMatch};
 use super::locations::Location;
 use super::paging::Page;
 use super::projects::Project;
-use super::resource::{Answer, Call, Resource, View, time};
+use super::resource::{Answer, Call, Resource, View, gone, moved, time};
 use super::schemas::Schema;
 
 /// One privilege on one object for one user or role.
@@ -189,51 +187,34 @@ fn id_of(object: Object) -> String {
             headers(("ETag" = String), ("Location" = String)))))]
 pub(super) async fn create(call: Call, Json(new): Json<NewGrant>) -> Answer {
     let wanted = privilege(&new.privilege)?;
-    let (catalog, on, object) = on(&call, &new.object).await?;
-    let is_new = catalog.grant(&[wanted], &on, &new.grantee).await? > 0;
-    let find = |seen: &VisibleSnapshot| {
-        let is_it = |grant: &lakegate_catalog::Grant| {
-            grant.object == object
-                && grant.privilege == wanted
-                && seen.grantee_name(grant) == Some(&new.grantee)
-        };
-        seen.grants().find(|grant| is_it(grant)).map(|grant| grant.id)
-    };
-    if is_new {
-        return call.created::<Grant>(find).await;
-    }
-    match find(&call.view().await?.seen) {
-        Some(id) => call.changed::<Grant>(id).await,
-        None => Err(lakegate_catalog::Error::Moved { noun: Grant::NOUN }.into()),
-    }
+    let (catalog, on) = on(&call, &new.object).await?;
+    let granted = catalog.grant(&[wanted], &on, &new.grantee).await?;
+    call.created::<Grant>(granted.first().copied().ok_or_else(moved::<Grant>)?).await
 }
 
 /// The object that a request refers to, and the catalog as the caller may change it while that
 /// object keeps its name.
-async fn on(
-    call: &Call,
-    object: &ObjectReference,
-) -> Result<(Catalog, ObjectName, Object), Problem> {
+async fn on(call: &Call, object: &ObjectReference) -> Result<(Catalog, ObjectName), Problem> {
     Ok(match object.r#type {
         GrantableType::Project => {
             let id = identifier(&object.id)?;
             let (catalog, project) = call.within::<Project>(id).await?;
-            (catalog, ObjectName::Project(project.name()), Object::Project(id))
+            (catalog, ObjectName::Project(project.name()))
         }
         GrantableType::Schema => {
             let id = identifier(&object.id)?;
             let (catalog, schema) = call.within::<Schema>(id).await?;
-            (catalog, schema.object_name(), Object::Schema(id))
+            (catalog, schema.object_name())
         }
         GrantableType::Dataset => {
             let id = identifier(&object.id)?;
             let (catalog, dataset) = call.within::<Dataset>(id).await?;
-            (catalog, dataset.object_name(), Object::Dataset(id))
+            (catalog, dataset.object_name())
         }
         GrantableType::Location => {
             let id = identifier(&object.id)?;
             let (catalog, location) = call.within::<Location>(id).await?;
-            (catalog, ObjectName::Location(location.name()), Object::Location(id))
+            (catalog, ObjectName::Location(location.name()))
         }
     })
 }
@@ -254,5 +235,5 @@ pub(super) async fn read(call: Call, Id(id): Id<GrantId>) -> Answer {
 pub(super) async fn delete(call: Call, Id(id): Id<GrantId>) -> Answer {
     let (catalog, grant) = call.held::<Grant>(id).await?;
     catalog.revoke(&[privilege(grant.privilege)?], &grant.on, &grant.grantee).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }

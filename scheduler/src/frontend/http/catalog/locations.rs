@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use lakegate_catalog::{LocationChange, LocationId, NewLocation as New, Notes, Object, OnMissing};
 use lakegate_common::ErrorCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::super::request::{Id, Json, Params};
 use super::etag::{IfMatch, IfNoneMatch};
-use super::paging::Page;
+use super::paging::{Named, Page};
 use super::patch::{Patch, given, nullable};
-use super::resource::{Answer, Call, Resource, View, time};
+use super::resource::{Answer, Call, Resource, View, gone, time};
 use crate::query::check_location;
 
 /// A URL prefix and how to reach what is below it.
@@ -72,20 +70,6 @@ impl Resource for Location {
     }
 }
 
-/// Which locations.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// The one of this name.
-    name: Option<String>,
-    /// The objects of a page: 1 to 1000, 100 where nothing is said.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// A location to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -142,11 +126,10 @@ pub(super) struct LocationPatch {
 
 /// The locations that the caller may know of.
 #[utoipa::path(get, path = "/api/v1/locations", operation_id = "list_locations", tag = "locations",
-    params(Filter), responses((status = 200, description = "A page", body = Page<Location>)))]
-pub(super) async fn list(call: Call, Params(filter): Params<Filter>) -> Answer {
-    call.list::<Location>((filter.limit, filter.cursor.as_deref()), |view| match &filter.name {
-        Some(name) => view.seen.location(name).map(|location| location.id).into_iter().collect(),
-        None => view.seen.locations().map(|location| location.id).collect(),
+    params(Named), responses((status = 200, description = "A page", body = Page<Location>)))]
+pub(super) async fn list(call: Call, Params(filter): Params<Named>) -> Answer {
+    call.list::<Location>(filter.page(), |view| {
+        view.seen.locations().filter(|one| filter.takes(&one.name)).map(|one| one.id).collect()
     })
     .await
 }
@@ -161,8 +144,8 @@ pub(super) async fn create(call: Call, Json(new): Json<NewLocation>) -> Answer {
     check_location(&url, &options)?;
     let new = New { name, url, credential, options };
     let catalog = call.catalog().noting(Notes { comment, properties });
-    catalog.create_location(&new, false).await?;
-    call.created::<Location>(|seen| seen.location(&new.name).map(|location| location.id)).await
+    let made = catalog.create_location(&new, false).await?;
+    call.created::<Location>(made).await
 }
 
 /// One location.
@@ -204,5 +187,5 @@ pub(super) async fn update(
 pub(super) async fn delete(call: Call, Id(id): Id<LocationId>) -> Answer {
     let (catalog, location) = call.held::<Location>(id).await?;
     catalog.drop_location(&location.name, OnMissing::Fail).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }

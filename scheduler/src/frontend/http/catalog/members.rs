@@ -1,14 +1,12 @@
 //! Who is a member of which role.
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use lakegate_catalog::{Catalog, PrincipalId, PrincipalProfile, PrincipalType};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::problem::Problem;
 use super::super::request::{Ids, identifier};
-use super::resource::{Answer, Call, Resource, View, absent};
+use super::resource::{Answer, Call, Resource, View, absent, gone, moved};
 use super::roles::Role;
 use super::users::User;
 
@@ -69,7 +67,7 @@ pub(super) async fn add(call: Call, Ids(role, member): Ids<PrincipalId, Principa
     let (catalog, role) = call.within::<Role>(role).await?;
     let (catalog, member) = holding(&call, &catalog, member).await?;
     catalog.grant_role(&role.name, &member).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }
 
 /// Ends a membership; nothing happens where there is none. For admins.
@@ -81,7 +79,7 @@ pub(super) async fn remove(call: Call, Ids(role, member): Ids<PrincipalId, Princ
     let (catalog, role) = call.within::<Role>(role).await?;
     let (catalog, member) = holding(&call, &catalog, member).await?;
     catalog.revoke_role(&role.name, &member).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }
 
 /// The name of a user or role, and the catalog as it may be changed while that is its name.
@@ -95,7 +93,7 @@ async fn holding(
     let name = found.name.clone();
     let held = catalog.provided(move |seen| match seen.principal_by_id(member) {
         Some(now) if now.name == name => Ok(()),
-        _ => Err(lakegate_catalog::Error::Moved { noun: User::NOUN }),
+        _ => Err(moved::<User>()),
     });
     Ok((held, found.name.clone()))
 }

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use utoipa::ToSchema;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::problem::Problem;
 
@@ -28,6 +29,32 @@ pub(super) struct Page<T: ToSchema> {
     items: Vec<T>,
     /// Where the next page begins: the `cursor` of the next request. `null` on the last page.
     next_cursor: Option<String>,
+}
+
+/// Which objects, where names are unique.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Named {
+    /// The one of this name.
+    name: Option<String>,
+    /// The objects of a page: 1 to 1000, 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Named {
+    /// The page that is asked for.
+    pub(super) fn page(&self) -> (Option<u32>, Option<&str>) {
+        (self.limit, self.cursor.as_deref())
+    }
+
+    /// Whether an object of this name is meant.
+    pub(super) fn takes(&self, name: &str) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name)
+    }
 }
 
 /// The part of a list that a request asks for.

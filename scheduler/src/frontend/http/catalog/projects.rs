@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use lakegate_catalog::{Notes, Object, OnContents, OnMissing, ProjectId};
 use lakegate_common::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -11,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::request::{Id, Json, Params};
 use super::etag::{IfMatch, IfNoneMatch};
-use super::paging::Page;
+use super::paging::{Named, Page};
 use super::patch::{Patch, given, nullable};
 use super::resource::{Answer, Call, Resource, View, time};
 
@@ -65,20 +63,6 @@ impl Resource for Project {
     fn name(&self) -> String {
         self.name.clone()
     }
-}
-
-/// Which projects.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// The one of this name.
-    name: Option<String>,
-    /// The objects of a page: 1 to 1000, 100 where nothing is said.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// A project to be made. It begins with a schema `public`.
@@ -142,11 +126,10 @@ impl Dropping {
 
 /// The projects that the caller may know of.
 #[utoipa::path(get, path = "/api/v1/projects", operation_id = "list_projects", tag = "projects",
-    params(Filter), responses((status = 200, description = "A page", body = Page<Project>)))]
-pub(super) async fn list(call: Call, Params(filter): Params<Filter>) -> Answer {
-    call.list::<Project>((filter.limit, filter.cursor.as_deref()), |view| match &filter.name {
-        Some(name) => view.seen.project(name).map(|project| project.id).into_iter().collect(),
-        None => view.seen.projects().map(|project| project.id).collect(),
+    params(Named), responses((status = 200, description = "A page", body = Page<Project>)))]
+pub(super) async fn list(call: Call, Params(filter): Params<Named>) -> Answer {
+    call.list::<Project>(filter.page(), |view| {
+        view.seen.projects().filter(|one| filter.takes(&one.name)).map(|one| one.id).collect()
     })
     .await
 }
@@ -158,8 +141,8 @@ pub(super) async fn list(call: Call, Params(filter): Params<Filter>) -> Answer {
         headers(("ETag" = String), ("Location" = String)))))]
 pub(super) async fn create(call: Call, Json(new): Json<NewProject>) -> Answer {
     let catalog = call.catalog().noting(Notes { comment: new.comment, properties: new.properties });
-    catalog.create_project_at(&new.name, new.location.as_deref(), false).await?;
-    call.created::<Project>(|seen| seen.project(&new.name).map(|project| project.id)).await
+    let made = catalog.create_project_at(&new.name, new.location.as_deref(), false).await?;
+    call.created::<Project>(made).await
 }
 
 /// One project.
@@ -201,7 +184,8 @@ pub(super) async fn delete(
 ) -> Answer {
     let (catalog, project) = call.held::<Project>(id).await?;
     let contents = dropping.contents();
-    call.dropping(async { catalog.drop_project(&project.name, OnMissing::Fail, contents).await })
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    call.dropping(
+        async move { catalog.drop_project(&project.name, OnMissing::Fail, contents).await },
+    )
+    .await
 }

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
-use lakegate_catalog::{Catalog, Grant, GrantId, Object, Privilege, VisibleSnapshot};
+use lakegate_catalog::{Catalog, Created, Grant, GrantId, Object, Privilege, VisibleSnapshot};
 use lakegate_common::ErrorCode;
 use serde::Serialize;
 
@@ -119,12 +119,14 @@ impl Call {
         self.services.query.catalog().acting_for(self.principal.id)
     }
 
-    /// Does what may drop tables; the files of those that belong to Lakegate go with them.
+    /// Does what may drop tables, whether the caller waits for it or not; the files of those that
+    /// belong to Lakegate go with them.
     pub(super) async fn dropping(
         &self,
-        drops: impl Future<Output = Result<bool, lakegate_catalog::Error>>,
-    ) -> Result<bool, Problem> {
-        Ok(self.services.query.dropping(async { Ok(drops.await?) }).await?)
+        drops: impl Future<Output = Result<bool, lakegate_catalog::Error>> + Send + 'static,
+    ) -> Answer {
+        self.services.query.dropping(async { Ok(drops.await?) }).await?;
+        gone()
     }
 
     /// Answers with one object.
@@ -162,7 +164,7 @@ impl Call {
         match R::of(&self.view().await?, id) {
             Some(shown) => Ok(represented(StatusCode::OK, json(&shown))),
             // The caller has given it away.
-            None => Ok(StatusCode::NO_CONTENT.into_response()),
+            None => gone(),
         }
     }
 
@@ -176,38 +178,53 @@ impl Call {
         id: R::Id,
         if_match: Option<Tags>,
     ) -> Result<(Catalog, R), Problem> {
-        let found = R::of(&self.view().await?, id).ok_or_else(absent::<R>)?;
+        let view = self.view().await?;
+        let found = R::of(&view, id).ok_or_else(absent::<R>)?;
         let name = found.name();
-        let catalog = self.catalog().provided(move |seen| {
-            let moved = lakegate_catalog::Error::Moved { noun: R::NOUN };
-            let Some(now) = R::of(&View::new(seen.clone()), id) else { return Err(moved) };
-            if let Some(tags) = &if_match
-                && !tags.match_strongly(&tag_of(json(&now).as_bytes()))
-            {
+        let judge = move |now: &R| {
+            let is_wanted = |tags: &Tags| tags.match_strongly(&tag_of(json(now).as_bytes()));
+            if !if_match.as_ref().is_none_or(is_wanted) {
                 return Err(lakegate_catalog::Error::Changed { noun: R::NOUN });
             }
-            if now.name() == name { Ok(()) } else { Err(moved) }
+            if now.name() == name { Ok(()) } else { Err(moved::<R>()) }
+        };
+        let (version, is_refused) = (view.seen.version(), judge(&found).is_err());
+        let catalog = self.catalog().provided(move |seen| {
+            // Others wait for this, so what has been judged already is not put together again.
+            if seen.version() == version && !is_refused {
+                return Ok(());
+            }
+            judge(&R::of(&View::new(seen.clone()), id).ok_or_else(moved::<R>)?)
         });
         Ok((catalog, found))
     }
 
-    /// Answers with what has just been made: the object that `find` finds.
-    pub(super) async fn created<R: Resource>(
-        &self,
-        find: impl FnOnce(&VisibleSnapshot) -> Option<R::Id>,
-    ) -> Answer {
-        let view = self.view().await?;
-        let id = find(&view.seen);
-        let Some((id, shown)) = id.and_then(|id| R::of(&view, id).map(|shown| (id, shown))) else {
-            // Somebody else has renamed or dropped it since.
-            return Err(lakegate_catalog::Error::Moved { noun: R::NOUN }.into());
+    /// Answers with what has just been made, or was there already.
+    pub(super) async fn created<R: Resource>(&self, made: Created<R::Id>) -> Answer {
+        let id = made.id();
+        let Some(shown) = R::of(&self.view().await?, id) else {
+            // Somebody else has dropped it since.
+            return Err(moved::<R>().into());
         };
+        if !matches!(made, Created::New(_)) {
+            return Ok(represented(StatusCode::OK, json(&shown)));
+        }
         let mut response = represented(StatusCode::CREATED, json(&shown));
         if let Ok(location) = format!("{}/{id}", R::PATH).parse() {
             response.headers_mut().insert(LOCATION, location);
         }
         Ok(response)
     }
+}
+
+/// The error of an object that another request has renamed, moved or dropped meanwhile.
+pub(super) fn moved<R: Resource>() -> lakegate_catalog::Error {
+    lakegate_catalog::Error::Moved { noun: R::NOUN }
+}
+
+/// The answer where there is nothing to show any more.
+pub(super) fn gone() -> Answer {
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The problem of an object that is not there, or not to be seen: both are the same.

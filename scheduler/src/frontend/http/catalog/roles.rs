@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use lakegate_catalog::{Notes, ObjectName, OnMissing, PrincipalId, PrincipalType};
+use lakegate_catalog::{Created, Notes, ObjectName, OnMissing, PrincipalId, PrincipalType};
 use lakegate_common::ErrorCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +12,7 @@ use super::etag::{IfMatch, IfNoneMatch};
 use super::members::{self, role_names};
 use super::paging::Page;
 use super::patch::{Patch, given, nullable};
-use super::resource::{Answer, Call, Resource, View, time};
+use super::resource::{Answer, Call, Resource, View, gone, time};
 
 /// A name for rights that its members share. Nobody logs in as a role.
 #[derive(Serialize, ToSchema)]
@@ -109,7 +107,7 @@ pub(super) async fn list(call: Call, Params(filter): Params<members::Filter>) ->
 pub(super) async fn create(call: Call, Json(new): Json<NewRole>) -> Answer {
     let catalog = call.catalog().noting(Notes { comment: new.comment, properties: new.properties });
     let made = catalog.create_role(&new.name).await?;
-    call.created::<Role>(|_| Some(made)).await
+    call.created::<Role>(Created::New(made)).await
 }
 
 /// One role.
@@ -144,5 +142,5 @@ pub(super) async fn update(
 pub(super) async fn delete(call: Call, Id(id): Id<PrincipalId>) -> Answer {
     let (catalog, role) = call.held::<Role>(id).await?;
     catalog.drop_principal(&role.name, PrincipalType::Role, OnMissing::Fail).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use lakegate_catalog::{Notes, Object, ObjectName, OnMissing, ProjectId, SchemaId};
 use lakegate_common::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -161,9 +159,8 @@ pub(super) async fn list(call: Call, Params(filter): Params<Filter>) -> Answer {
 pub(super) async fn create(call: Call, Json(new): Json<NewSchema>) -> Answer {
     let (catalog, project) = call.within::<Project>(identifier(&new.project_id)?).await?;
     let catalog = catalog.noting(Notes { comment: new.comment, properties: new.properties });
-    catalog.create_schema(&project.name, &new.name, false).await?;
-    call.created::<Schema>(|seen| seen.schema(&project.name, &new.name).map(|schema| schema.id))
-        .await
+    let made = catalog.create_schema(&project.name, &new.name, false).await?;
+    call.created::<Schema>(made).await
 }
 
 /// One schema.
@@ -202,9 +199,8 @@ pub(super) async fn delete(
 ) -> Answer {
     let (catalog, schema) = call.held::<Schema>(id).await?;
     let contents = dropping.contents();
-    call.dropping(async {
+    call.dropping(async move {
         catalog.drop_schema(&schema.project, &schema.name, OnMissing::Fail, contents).await
     })
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    .await
 }

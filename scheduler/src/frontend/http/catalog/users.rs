@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use lakegate_catalog::{Alteration, Notes, OnMissing, PrincipalId, PrincipalType};
+use lakegate_catalog::{Alteration, Created, Notes, OnMissing, PrincipalId, PrincipalType};
 use lakegate_common::ErrorCode;
 use lakegate_common::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -15,7 +13,7 @@ use super::etag::{IfMatch, IfNoneMatch};
 use super::members::{self, role_names};
 use super::paging::Page;
 use super::patch::{Patch, given, nullable};
-use super::resource::{Answer, Call, Resource, View, time};
+use super::resource::{Answer, Call, Resource, View, gone, time};
 use crate::query::hashed;
 
 /// Somebody who logs in.
@@ -131,7 +129,7 @@ pub(super) async fn create(call: Call, Json(new): Json<NewUser>) -> Answer {
     let hash = hashed(new.password).await?;
     let catalog = call.catalog().noting(Notes { comment: new.comment, properties: new.properties });
     let made = catalog.create_principal(&new.name, &hash, new.is_admin).await?;
-    call.created::<User>(|_| Some(made.id)).await
+    call.created::<User>(Created::New(made.id)).await
 }
 
 /// One user.
@@ -181,5 +179,5 @@ pub(super) async fn update(
 pub(super) async fn delete(call: Call, Id(id): Id<PrincipalId>) -> Answer {
     let (catalog, user) = call.held::<User>(id).await?;
     catalog.drop_principal(&user.name, PrincipalType::User, OnMissing::Fail).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    gone()
 }
