@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use super::super::problem::Problem;
 use super::super::request::{Ids, identifier};
-use super::resource::{Answer, Call, Resource, View, absent, gone, moved};
+use super::resource::{Answer, Call, View, absent, gone, moved};
 use super::roles::Role;
 use super::users::User;
 
