@@ -26,6 +26,7 @@ use futures::FutureExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use lakegate_engine::codec::PlanCodec;
 use lakegate_engine::runtime::for_query;
+use lakegate_lake::read_plain_from;
 use lakegate_lake::store::{QueryStores, Stores, Used};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -223,7 +224,8 @@ impl TaskRunner {
         let Environment { scratch, engine, .. } = &self.environment;
         // Cancelled when this future is dropped, which is how a task is aborted.
         let stop = CancellationToken::new();
-        let plan = stoppable(task.plan, &stop)?;
+        let plan = read_plain_from(&reading.runtime, task.plan)?;
+        let plan = stoppable(plan, &stop)?;
         let _stop = stop.drop_guard();
         let stage = engine.create_query_stage_exec(
             task.job_id,

@@ -4,8 +4,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The size of a block, but for the last of an object.
-pub(crate) const BLOCK_BYTES: u64 = 1 << 20;
+/// The size of a block, but for the last of an object. Columns of a Parquet file are parts of some
+/// hundred KiB: larger blocks would bring, and keep, much that nobody asked for.
+pub(crate) const BLOCK_BYTES: u64 = 128 << 10;
 
 /// The name of one block of one version of one object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +21,7 @@ impl BlockKey {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
+        hash.update(BLOCK_BYTES.to_le_bytes());
         hash.update(index.to_le_bytes());
         Self(hash.finalize().into())
     }

@@ -15,8 +15,8 @@ use parking_lot::Mutex;
 
 use super::{BlockKey, file};
 
-/// Blocks that wait to be written; more are not kept.
-const WAITING_MAX: usize = 32;
+/// Blocks that wait to be written, 32 MiB; more are not kept.
+const WAITING_MAX: usize = 256;
 const ENDING: &str = "block";
 const UNFINISHED: &str = "unfinished";
 

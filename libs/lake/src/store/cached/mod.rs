@@ -29,7 +29,7 @@ use object_store::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use self::pieces::{BLOCKS_A_REQUEST, blocks_of, cut, runs};
+use self::pieces::{BLOCKS_A_REQUEST, Extents, blocks_of, cut, runs};
 use super::bucket::generic;
 use super::counted::Counted;
 use super::{StoreKind, StoreUrl, Usage};
@@ -142,8 +142,8 @@ impl Cached {
         block
     }
 
-    /// Blocks from the store, in order, which are kept from now on.
-    async fn fetch(&self, object: &Object, blocks: Range<u64>) -> Result<Vec<(u64, Bytes)>> {
+    /// Blocks from the store, as one extent; they are kept from now on.
+    async fn fetch(&self, object: &Object, blocks: Range<u64>) -> Result<(u64, Bytes)> {
         let wanted = object.bytes_of(&blocks);
         let options = GetOptions {
             range: Some(GetRange::Bounded(wanted.clone())),
@@ -167,29 +167,24 @@ impl Cached {
             let at = |place: u64| usize::try_from(place - wanted.start).unwrap_or(usize::MAX);
             bytes.slice(at(range.start)..at(range.end))
         };
-        let fetched: Vec<_> = blocks.map(|index| (index, part(index))).collect();
-        for (index, block) in &fetched {
-            self.cache.put(self.key(object, *index), block);
+        for index in blocks {
+            self.cache.put(self.key(object, index), &part(index));
         }
-        Ok(fetched)
+        Ok((wanted.start, bytes))
     }
 
-    /// Blocks by number, from wherever they come quickest.
-    async fn blocks(
-        &self,
-        object: &Arc<Object>,
-        wanted: BTreeSet<u64>,
-    ) -> Result<HashMap<u64, Bytes>> {
+    /// What holds some blocks, from wherever it comes quickest.
+    async fn extents(&self, object: &Arc<Object>, wanted: BTreeSet<u64>) -> Result<Extents> {
         let looks = wanted.into_iter().map(|index| {
             let (cached, object) = (self.clone(), Arc::clone(object));
             async move { (index, cached.kept(&object, index).await) }
         });
         let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-        let mut blocks = HashMap::with_capacity(looked.len());
+        let mut extents = Extents::new();
         let mut missing = Vec::new();
         for (index, block) in looked {
             match block {
-                Some(block) => drop(blocks.insert(index, block)),
+                Some(block) => drop(extents.insert(index * BLOCK_BYTES, block)),
                 None => missing.push(index),
             }
         }
@@ -198,15 +193,15 @@ impl Cached {
             async move { cached.fetch(&object, run).await }
         });
         let fetched: Vec<_> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
-        blocks.extend(fetched.into_iter().flatten());
-        Ok(blocks)
+        extents.extend(fetched);
+        Ok(extents)
     }
 
     async fn read(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let wanted = ranges.iter().flat_map(blocks_of).collect();
-        let blocks = self.blocks(object, wanted).await?;
+        let extents = self.extents(object, wanted).await?;
         let missing = || self.changed(object);
-        ranges.iter().map(|range| cut(&blocks, range).ok_or_else(missing)).collect()
+        ranges.iter().map(|range| cut(&extents, range).ok_or_else(missing)).collect()
     }
 
     /// A range as a stream of parts, a few of them ahead of the reader.
