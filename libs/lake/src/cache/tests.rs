@@ -13,8 +13,13 @@ fn key(index: u64) -> BlockKey {
     BlockKey::new("s3://lake", "x.parquet", "tag", index)
 }
 
-fn block(index: u64) -> Bytes {
-    Bytes::from(vec![u8::try_from(index % 251).unwrap(); BLOCK])
+fn block(index: u64) -> Part {
+    let bytes = Bytes::from(vec![u8::try_from(index % 251).unwrap(); BLOCK]);
+    Part { begin: index * BLOCK_BYTES, bytes }
+}
+
+fn put(cache: &DataCache, index: u64) {
+    cache.put(key(index), index * BLOCK_BYTES, &block(index).bytes);
 }
 
 fn open(folder: &Path, memory: usize, disk: u64) -> Arc<DataCache> {
@@ -35,7 +40,7 @@ fn left_by_another(count: u64) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let cache = open(folder.path(), 0, 1 << 30);
     for index in 0..count {
-        cache.put(key(index), &block(index));
+        put(&cache, index);
     }
     // Waits until all are written.
     drop(cache);
@@ -48,7 +53,7 @@ async fn memory_and_disk_keep_their_bounds() {
     let disk = 5 * BLOCK_BYTES;
     let cache = open(folder.path(), 3 * BLOCK, disk);
     for index in 0..40 {
-        cache.put(key(index), &block(index));
+        put(&cache, index);
         assert!(cache.memory.lock().bytes() <= 3 * BLOCK);
         assert!(bytes_in(folder.path()) <= disk);
     }
@@ -95,9 +100,24 @@ async fn files_that_are_not_what_was_written_are_read_no_more() {
         assert!(!path(index).exists(), "{index}");
     }
     assert_eq!(cache.get(&key(3)).await.unwrap(), block(3));
-    cache.put(key(0), &block(0));
+    put(&cache, 0);
     drop(cache);
     assert!(path(0).exists());
+}
+
+#[tokio::test]
+async fn more_of_a_block_takes_the_place_of_less_also_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |range: std::ops::Range<usize>| Part {
+        begin: range.start as u64,
+        bytes: block(0).bytes.slice(range),
+    };
+    for range in [10..20, 5..40, 30..50] {
+        let cache = open(folder.path(), 0, 1 << 30);
+        cache.put(key(0), range.start as u64, &part(range).bytes);
+    }
+    let cache = open(folder.path(), 0, 1 << 30);
+    assert_eq!(cache.get(&key(0)).await.unwrap(), part(5..40));
 }
 
 #[test]

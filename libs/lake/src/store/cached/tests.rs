@@ -69,6 +69,21 @@ async fn any_range_is_what_the_store_has_and_comes_from_the_cache_afterwards() {
 }
 
 #[tokio::test]
+async fn no_more_is_fetched_than_was_asked_for_and_a_block_as_a_whole_the_second_time() {
+    let lake = Lake::new();
+    let bytes = lake.put(7).await;
+    for (range, fetched) in
+        [(10..20, 10), (12..18, 0), (18..30, BLOCK_BYTES), (0..BLOCK_BYTES, 0), (5..9, 0)]
+    {
+        let (query, usage) = lake.query();
+        let read = query.get_range(&path(), range.clone()).await.unwrap();
+        let at = |place: u64| usize::try_from(place).unwrap();
+        assert_eq!(read, bytes[at(range.start)..at(range.end)], "{range:?}");
+        assert_eq!(usage.take().bytes, fetched, "{range:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_replaced_object_is_never_read_stale() {
     let lake = Lake::new();
     lake.put(1).await;
