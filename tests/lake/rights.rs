@@ -391,7 +391,7 @@ fn a_refused_statement_stands_in_the_history_of_who_sent_it() {
     let mut ann = Sql::connect(&server.url(), "ann", PASSWORD).unwrap();
     let told = ann.run(
         "SELECT left(query, 20), state, outcome, tier, length(query) <= 65536 FROM system.queries \
-         WHERE state = 'failed' ORDER BY submitted_at",
+         WHERE state = 'failed' ORDER BY query",
     );
     let refused = |query: &str, outcome: &str| {
         [query, "failed", outcome, "NULL", "true"].map(str::to_string).to_vec()
@@ -399,10 +399,10 @@ fn a_refused_statement_stands_in_the_history_of_who_sent_it() {
     assert_eq!(
         told,
         [
-            refused("SELECT id FROM hidde", "project_not_found"),
-            refused("SELECT 'not closed", "syntax_error"),
             refused("EXPLAIN SELECT nothi", "project_not_found"),
+            refused("SELECT 'not closed", "syntax_error"),
             refused("SELECT 'xxxxxxxxxxxx", "project_not_found"),
+            refused("SELECT id FROM hidde", "project_not_found"),
         ]
     );
     assert_eq!(ann.run("SELECT failed FROM system.usage"), [["4"]]);
