@@ -8,16 +8,17 @@ use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, Statement as ParsedStatement};
 use lakegate_catalog::{
     Catalog, DatasetKind, DatasetType, FileFormat, NewDataset, OnContents, OnExisting, OnMissing,
-    Privilege, Table as Entry, View,
+    Privilege, Table as Entry,
 };
 use lakegate_engine::schema;
-use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
+use lakegate_engine::statement::{self, Command, DropKind};
 use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
 use super::names::absolute;
 use super::service::QueryService;
 use super::statement::Scope;
+use super::views::with_column_names;
 use crate::session::Session;
 
 impl QueryService {
@@ -58,6 +59,13 @@ impl QueryService {
                     on_existing(*or_replace, *if_not_exists),
                 )
                 .await
+            }
+            Command::AlterView { name, columns, query } => {
+                let query = match columns.as_slice() {
+                    [] => query.clone(),
+                    columns => with_column_names(query, columns),
+                };
+                self.alter_view(session, name, query).await
             }
             Command::Drop { kind, names, if_exists, cascade } => {
                 let dropped = self.drop_all(session, *kind, names, *if_exists, *cascade);
@@ -150,36 +158,6 @@ impl QueryService {
         Ok(())
     }
 
-    /// Makes a view of a query in `catalog`, a handle of the scope's principal.
-    pub(super) async fn create_view(
-        &self,
-        scope: Scope,
-        catalog: &Catalog,
-        name: &TableReference,
-        sql: String,
-        on_existing: OnExisting,
-    ) -> Result<(), Error> {
-        let name = absolute(&self.state(&scope), name.clone());
-        let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())?
-        else {
-            return Err(unsupported(
-                "a view of a statement that is no query",
-                "write CREATE VIEW … AS SELECT …",
-            ));
-        };
-        let planned = self.plan(*parsed, scope.clone()).await?;
-        let columns_ipc = schema::encode(&schema::canonical(planned.plan.schema().as_arrow()));
-        let kind = DatasetKind::View(View {
-            sql,
-            columns_ipc,
-            project: scope.project,
-            schema: scope.schema,
-        });
-        let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        catalog.create_dataset(&dataset, on_existing).await?;
-        Ok(())
-    }
-
     async fn drop_all(
         &self,
         session: &Session,
@@ -232,13 +210,6 @@ fn on_existing(or_replace: bool, if_not_exists: bool) -> OnExisting {
 pub(super) fn schema_name(session: &Session, name: &TableReference) -> (String, String) {
     let project = name.schema().map_or_else(|| session.project(), str::to_string);
     (project, name.table().to_string())
-}
-
-/// The query under other column names, as `CREATE VIEW v (a, b)` gives them.
-fn with_column_names(query: &str, columns: &[String]) -> String {
-    let names: Vec<_> =
-        columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
-    format!("SELECT * FROM ({query}) AS \"view\" ({})", names.join(", "))
 }
 
 fn entry_of(table: &ExternalTable, definition: &str) -> Entry {

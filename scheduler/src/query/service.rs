@@ -21,10 +21,11 @@ use lakegate_lake::delta::{Commits, DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
 
 use super::admission::Admission;
+use super::described::Described;
 use super::history::history;
 use super::local::LocalThreads;
-use super::names::{Resolver, absolute};
-use super::registry::QueryGuard;
+use super::names::Resolver;
+use super::registry::{Begun, QueryGuard};
 use super::result::{Batches, Deadline, watch};
 use super::scope_states::ScopeStates;
 use super::statement::{Planned, Scope, Work};
@@ -146,12 +147,22 @@ impl QueryService {
         Ok((service, writer))
     }
 
-    /// Reads, resolves and plans a statement; nothing runs.
+    /// Reads, resolves and plans a statement; nothing runs. One that is refused stands in the
+    /// history like one that ran.
     ///
     /// # Errors
     /// Whatever is wrong with its text, its names or its types.
     pub async fn prepare(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         self.refuse_when_draining()?;
+        let begun = Begun::now();
+        let prepared = self.read_and_plan(session, sql).await;
+        if let Err(refusal) = &prepared {
+            self.registry.refused(&session.principal, sql, begun, refusal);
+        }
+        prepared
+    }
+
+    async fn read_and_plan(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         let scope = Scope::of(session);
         match statement::parse(sql, scope.settings.folds_identifiers())? {
             Read::Command(command) => {
@@ -164,15 +175,13 @@ impl QueryService {
             }
             Read::Describe(name) => {
                 let seen = self.seen_by(scope.principal).await?;
-                let absolute = absolute(&self.state(&scope), name.clone());
-                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
+                self.described(&scope, &seen, &name).await?;
                 Ok(Statement::with_rows(sql, Arc::clone(&describe::DESCRIBE), Work::Describe(name)))
             }
             Read::Inspect { what, name } => {
                 let seen = self.seen_by(scope.principal).await?;
-                let absolute = absolute(&self.state(&scope), name.clone());
-                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
-                let schema = Self::inspection_schema(what)?;
+                self.described(&scope, &seen, &name).await?;
+                let schema = Self::inspection_schema(&what)?;
                 Ok(Statement::with_rows(sql, schema, Work::Inspect { what, name }))
             }
             Read::ShowGrants(of) => {
@@ -273,14 +282,18 @@ impl QueryService {
             Work::Describe(name) => {
                 guard.record().run_on(Tier::Metadata, None);
                 let scope = Scope::of(session);
-                let name = absolute(&self.state(&scope), name.clone());
                 let seen = self.seen_by(scope.principal).await?;
-                let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
-                Ok(one(describe::describe(&*self.columns_now(&scope, &seen, dataset).await?)?))
+                let columns = match self.described(&scope, &seen, name).await?.1 {
+                    Described::Dataset(dataset) => {
+                        self.columns_now(&scope, &seen, &dataset).await?
+                    }
+                    Described::Own(columns) => columns,
+                };
+                Ok(one(describe::describe(&columns)?))
             }
             Work::Inspect { what, name } => {
                 guard.record().run_on(Tier::Metadata, None);
-                Ok(one(self.inspect(&Scope::of(session), *what, name).await?))
+                Ok(one(self.inspect(&Scope::of(session), what, name).await?))
             }
             Work::ShowGrants(of) => {
                 guard.record().run_on(Tier::Metadata, None);

@@ -1,10 +1,10 @@
-//! Tables whose files belong to Lakegate: where they lie, and how they go.
+//! Tables and volumes whose files belong to Lakegate: where they lie, and how they go.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
-use lakegate_catalog::{DatasetId, DatasetKind, Project, Snapshot, Table};
+use lakegate_catalog::{DatasetId, DatasetKind, Project, Snapshot, Table, Volume};
 use lakegate_lake::delta::{DeltaLog, TableRoot};
 use object_store::ObjectStore;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ impl Removal {
 
 impl QueryService {
     /// A new folder where the project has its tables.
-    pub(super) fn managed_root(&self, project: &Project) -> Result<TableRoot, Error> {
+    pub(in crate::query) fn managed_root(&self, project: &Project) -> Result<TableRoot, Error> {
         let base = project.location.as_deref().unwrap_or(&self.tables_folder);
         let base = base.trim_end_matches('/');
         Ok(TableRoot::parse(&format!("{base}/{}/", Uuid::now_v7()))?)
@@ -80,7 +80,7 @@ impl QueryService {
     }
 
     fn remove_dropped(&self, before: &Snapshot, after: &Snapshot) {
-        for (id, location) in managed_tables(before) {
+        for (id, location) in managed_datasets(before) {
             if after.dataset_by_id(id).is_some() {
                 continue;
             }
@@ -100,15 +100,16 @@ impl QueryService {
     }
 }
 
-/// The tables whose files belong to Lakegate, and where they lie.
-fn managed_tables(snapshot: &Snapshot) -> impl Iterator<Item = (DatasetId, &str)> {
+/// The tables and volumes whose files belong to Lakegate, and where they lie.
+fn managed_datasets(snapshot: &Snapshot) -> impl Iterator<Item = (DatasetId, &str)> {
     let schemas = snapshot.projects().flat_map(|project| {
         let schemas = snapshot.schemas(&project.name);
         schemas.map(|schema| (project.name.as_str(), schema.name.as_str()))
     });
     let datasets = schemas.flat_map(|(project, schema)| snapshot.datasets(project, schema));
     datasets.filter_map(|dataset| match &dataset.kind {
-        DatasetKind::Table(Table { is_managed: true, location, .. }) => {
+        DatasetKind::Table(Table { is_managed: true, location, .. })
+        | DatasetKind::Volume(Volume { is_managed: true, location }) => {
             Some((dataset.id, location.as_str()))
         }
         _ => None,
