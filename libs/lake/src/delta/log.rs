@@ -7,6 +7,7 @@ use delta_kernel::cancellation::CancellationTokenRef;
 use delta_kernel::history_manager::{HistoryCommitType, first_version_after, latest_version_as_of};
 use delta_kernel::{FileMeta, KernelResult, Snapshot, SnapshotRef};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
 
 use super::TableRoot;
 use super::blocking::blocking;
@@ -22,6 +23,9 @@ const INCREMENTAL_COMMITS_MAX: u64 = 1_000;
 /// Commits after its checkpoint that a state names before it looks for a newer checkpoint.
 const COMMITS_AFTER_CHECKPOINT_MAX: u64 = 100;
 
+/// Bytes of what writers say of the newest checkpoint; where they say more, they are not heard.
+const LAST_CHECKPOINT_BYTES_MAX: u64 = 1 << 20;
+
 /// What going on from a version does with checkpoints written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Checkpoints {
@@ -31,13 +35,18 @@ enum Checkpoints {
     Leave,
 }
 
-/// Whether a state has gone far from its checkpoint. It looks for a newer one only now and then,
-/// because that lists the log from the checkpoint on; else it is listed from the state on.
+/// Whether a state has gone far from its checkpoint. It looks for a newer one only now and then.
 fn looks_for_checkpoint(snapshot: &Snapshot) -> bool {
     let checkpoint = snapshot.log_segment().checkpoint_version.unwrap_or_default();
     let commits = snapshot.version().saturating_sub(checkpoint);
     commits >= COMMITS_AFTER_CHECKPOINT_MAX
         && snapshot.version().is_multiple_of(COMMITS_AFTER_CHECKPOINT_MAX)
+}
+
+/// What writers say of the newest checkpoint, where a log has one.
+#[derive(Deserialize)]
+struct LastCheckpoint {
+    version: u64,
 }
 
 /// Whether a file is the one that was listed. Of a single file some stores tell the time in whole
@@ -181,7 +190,10 @@ impl DeltaLog {
             Standing::Old => {}
         }
         let adopts = looks_for_checkpoint(&known.snapshot);
-        if adopts && let Some(state) = self.gone_on(known, Checkpoints::Adopt).await? {
+        if adopts
+            && self.has_newer_checkpoint(known).await
+            && let Some(state) = self.gone_on(known, Checkpoints::Adopt).await?
+        {
             return Ok(state);
         }
         match self.gone_on(known, Checkpoints::Leave).await? {
@@ -235,6 +247,21 @@ impl DeltaLog {
                 None => Standing::Newest,
             },
             _ => Standing::Replaced,
+        })
+    }
+
+    /// Whether there is a checkpoint after that of a version, as far as writers say. To go on from
+    /// it, the log is listed; without it, the commits are read as well.
+    async fn has_newer_checkpoint(&self, known: &TableState) -> bool {
+        let file = self.root.folder().clone().join("_delta_log").join("_last_checkpoint");
+        let Ok(found) = self.store.get(&file).await else { return false };
+        if found.meta.size > LAST_CHECKPOINT_BYTES_MAX {
+            return false;
+        }
+        let Ok(text) = found.bytes().await else { return false };
+        let last: Result<LastCheckpoint, _> = serde_json::from_slice(&text);
+        last.is_ok_and(|last| {
+            known.snapshot.log_segment().checkpoint_version.is_none_or(|own| last.version > own)
         })
     }
 

@@ -209,8 +209,9 @@ async fn what_cannot_be_read_is_refused_with_its_reason() {
         (later, "reader version than 3"),
         (managed, "catalogManaged"),
     ] {
-        let lake = Lake::new(protocol, metadata(json!([column("n", "long")]), json!([])));
-        let refused = lake.log().open(AsOf::Latest).await.unwrap_err();
+        let mut metadata = metadata(json!([column("n", "long")]), json!([]));
+        metadata["configuration"] = json!({"delta.enableInCommitTimestamps": "true"});
+        let refused = Lake::new(protocol, metadata).log().open(AsOf::Latest).await.unwrap_err();
         assert_eq!(refused.code(), ErrorCode::Unsupported, "{refused}");
         assert!(refused.to_string().contains(named), "{refused}");
     }
