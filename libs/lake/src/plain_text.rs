@@ -211,15 +211,10 @@ mod tests {
             options: Default::default(),
         };
         let state = session.state();
-        let table = ExternalTable::discover(&state, declaration).await.unwrap();
-        let table = table_provider(
-            &state,
-            &TakenVersions::new(Arc::new(DeltaTables::new(0))),
-            &table,
-            StringLayout::Plain,
-        )
-        .await
-        .unwrap();
+        let known = Arc::new(DeltaTables::new(0));
+        let table = ExternalTable::discover(&state, &known, declaration).await.unwrap();
+        let versions = TakenVersions::new(known);
+        let table = table_provider(&state, &versions, &table, StringLayout::Plain).await.unwrap();
         let scan = table.scan(&state, None, &[], None).await.unwrap();
         let sent = read_plain_from(&session.runtime_env(), Arc::clone(&scan)).unwrap();
         for scan in [scan, sent] {

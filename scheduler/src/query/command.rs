@@ -151,7 +151,7 @@ impl QueryService {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect::<BTreeMap<_, _>>(),
         };
-        let table = ExternalTable::discover(&state, declaration).await?;
+        let table = ExternalTable::discover(&state, &self.delta, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, definition));
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
         catalog.create_dataset(&dataset, on_existing).await?;
