@@ -44,7 +44,12 @@ impl QueryService {
             }
             Command::CreateExternalTable(create) => {
                 let catalog = self.changing(session);
-                self.create_external_table(&Scope::of(session), &catalog, create, sql).await
+                let scope = Scope::of(session);
+                let created = self.create_external_table(&scope, &catalog, create, sql);
+                match create.or_replace {
+                    true => self.dropping(created).await,
+                    false => created.await,
+                }
             }
             Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
                 let query = match columns.as_slice() {

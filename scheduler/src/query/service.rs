@@ -1,5 +1,6 @@
 //! The one query path: every statement of every surface goes through here.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use lakegate_engine::statement::{self, Command, Statement as Read};
 use lakegate_lake::StringLayout;
 use lakegate_lake::delta::{Commits, DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
+use lakegate_lake::write::WriteLimits;
 
 use super::admission::Admission;
 use super::described::Described;
@@ -38,6 +40,9 @@ use super::{
 use crate::durable::Durable;
 use crate::session::Session;
 
+/// How long the end of the server waits for stores to give up unfinished files.
+const UPLOADS_TIME: Duration = Duration::from_secs(5);
+
 /// Limits of the query path.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -51,8 +56,12 @@ pub struct Config {
     pub metadata_cache: ByteSize,
     /// Memory for the states of Delta tables.
     pub delta_cache: ByteSize,
-    /// Size at which written files are full.
-    pub file_bytes: ByteSize,
+    /// What one writer of a statement may hold.
+    pub write_limits: WriteLimits,
+    /// Files that one statement writes.
+    pub written_files_max: usize,
+    /// How often a commit is tried while other writers come first.
+    pub commit_attempts: NonZeroUsize,
     /// Scans up to this size run locally though there are executors.
     pub local_bytes_max: ByteSize,
     /// Queries that run at once.
@@ -128,7 +137,7 @@ impl QueryService {
         let delta = Arc::new(DeltaTables::new(config.delta_cache.as_usize()));
         let service = Arc::new(Self {
             nameless,
-            commits: Arc::new(Commits::new(Arc::clone(&delta))),
+            commits: Arc::new(Commits::new(Arc::clone(&delta), config.commit_attempts)),
             background: Background::new(),
             tables_folder: tables.to_string_lossy().into_owned(),
             delta,
@@ -381,6 +390,7 @@ impl QueryService {
         self.draining.store(true, Ordering::Release);
         self.registry.idle().await;
         self.background.drain().await;
+        self.stores.settled(UPLOADS_TIME).await;
     }
 
     /// Stops every running statement.

@@ -132,7 +132,7 @@ impl QueryService {
             columns: Arc::clone(columns),
             partitions: partitions.to_vec(),
             format: FileFormat::PARQUET,
-            file_bytes: self.config.file_bytes.bytes(),
+            limits: self.config.write_limits,
         });
         let sources = (0..columns.fields().len()).map(Some).collect();
         let sink = Sink::new(sources, Arc::clone(&write));

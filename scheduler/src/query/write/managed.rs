@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
-use lakegate_catalog::{DatasetId, DatasetKind, Project, Snapshot, Table, Volume};
+use lakegate_catalog::{Dataset, DatasetId, DatasetKind, Project, Snapshot, Table, Volume};
 use lakegate_lake::delta::{DeltaLog, TableRoot};
 use object_store::ObjectStore;
 use uuid::Uuid;
@@ -61,8 +61,8 @@ impl QueryService {
         Removal { store: Arc::clone(log.store()), root: log.root().clone() }
     }
 
-    /// Does what may drop tables, then removes the files of those that are gone, as far as they
-    /// belong to Lakegate; also of those that were dropped before it failed.
+    /// Does what may drop or replace tables, then removes the files of those that are gone, as far
+    /// as they belong to Lakegate and no other table or volume has them; also of those that were dropped before it failed.
     ///
     /// # Errors
     /// Those of `drops`, or the catalog cannot be read before.
@@ -80,8 +80,13 @@ impl QueryService {
     }
 
     fn remove_dropped(&self, before: &Snapshot, after: &Snapshot) {
-        for (id, location) in managed_datasets(before) {
-            if after.dataset_by_id(id).is_some() {
+        let changed = managed_datasets(before).filter(|(id, location)| {
+            let now = after.dataset_by_id(*id).and_then(|dataset| location_of(dataset));
+            now != Some(*location)
+        });
+        for (_, location) in changed {
+            // Another table may be declared over the same files.
+            if datasets(after).any(|dataset| lies_at(dataset, location)) {
                 continue;
             }
             match self.removal_at(location) {
@@ -102,16 +107,36 @@ impl QueryService {
 
 /// The tables and volumes whose files belong to Lakegate, and where they lie.
 fn managed_datasets(snapshot: &Snapshot) -> impl Iterator<Item = (DatasetId, &str)> {
-    let schemas = snapshot.projects().flat_map(|project| {
-        let schemas = snapshot.schemas(&project.name);
-        schemas.map(|schema| (project.name.as_str(), schema.name.as_str()))
-    });
-    let datasets = schemas.flat_map(|(project, schema)| snapshot.datasets(project, schema));
-    datasets.filter_map(|dataset| match &dataset.kind {
+    datasets(snapshot).filter_map(|dataset| match &dataset.kind {
         DatasetKind::Table(Table { is_managed: true, location, .. })
         | DatasetKind::Volume(Volume { is_managed: true, location }) => {
             Some((dataset.id, location.as_str()))
         }
         _ => None,
     })
+}
+
+fn datasets(snapshot: &Snapshot) -> impl Iterator<Item = &Dataset> {
+    let schemas = snapshot.projects().flat_map(|project| {
+        let schemas = snapshot.schemas(&project.name);
+        schemas.map(|schema| (project.name.as_str(), schema.name.as_str()))
+    });
+    schemas.flat_map(|(project, schema)| snapshot.datasets(project, schema)).map(Arc::as_ref)
+}
+
+fn location_of(dataset: &Dataset) -> Option<&str> {
+    match &dataset.kind {
+        DatasetKind::Table(Table { location, .. })
+        | DatasetKind::Volume(Volume { location, .. }) => Some(location),
+        DatasetKind::View(_) => None,
+    }
+}
+
+/// Whether a dataset has its files in a folder.
+fn lies_at(dataset: &Dataset, folder: &str) -> bool {
+    let Some(location) = location_of(dataset) else { return false };
+    match (TableRoot::parse(location), TableRoot::parse(folder)) {
+        (Ok(location), Ok(folder)) => location.url().as_str().starts_with(folder.url().as_str()),
+        _ => location == folder,
+    }
 }
