@@ -12,6 +12,7 @@ PYTHON ?= python3
 LAKEGATE := $(CARGO_TARGET_DIR)/debug/lakegate
 VENV_DEMO := $(CACHE)/venv-demo
 VENV_BENCH := $(CACHE)/venv-bench
+VENV_PEERS := $(CACHE)/venv-peers
 VENV_IMAGES := $(CACHE)/venv-images
 
 # What the user may choose.
@@ -56,9 +57,9 @@ lake: build $(VENV_DEMO)/.requirements
 	@LAKEGATE=$(LAKEGATE) $(VENV_DEMO)/bin/python -m demo.lake $(if $(filter-out 0,$(LAKE_ONCE)),--once)
 
 .PHONY: bench
-bench: build $(VENV_BENCH)/.requirements
+bench: build $(VENV_BENCH)/.requirements $(VENV_PEERS)/.requirements
 	@LAKEGATE=$(LAKEGATE) $(VENV_BENCH)/bin/python -m benchmarks.run --cache $(CACHE) --scale $(SF) --runs $(RUNS) \
-		--executors $(or $(EXECUTORS),2) $(if $(ONLY),--only $(ONLY))
+		--executors $(or $(EXECUTORS),2) --sail $(VENV_PEERS)/bin/sail $(if $(ONLY),--only $(ONLY))
 
 .PHONY: test
 test: build test-python test-clients-setup test-lake-setup
@@ -104,4 +105,9 @@ $(VENV_IMAGES)/.requirements: .ci/images-requirements.txt .ci/venv
 
 $(VENV_BENCH)/.requirements: benchmarks/requirements.txt .ci/venv
 	@PYTHON=$(PYTHON) .ci/venv $(VENV_BENCH) benchmarks/requirements.txt
+	@touch $@
+
+# Peers that are servers of their own; tests do not need them.
+$(VENV_PEERS)/.requirements: benchmarks/peers.txt .ci/venv
+	@PYTHON=$(PYTHON) .ci/venv $(VENV_PEERS) benchmarks/peers.txt
 	@touch $@

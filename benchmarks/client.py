@@ -3,7 +3,8 @@
 It runs as a process of its own, because the driver shares threads and memory with what else is loaded: beside
 DuckDB and DataFusion the same call takes half as long again.
 
-Use: python -m benchmarks.client URL TIER (select1 | fetch); prints JSON
+Use: python -m benchmarks.client URL TIER (select1 | fetch); prints JSON. Without a tier, `-`, it asks a peer that
+knows neither tiers nor passwords.
 """
 
 import json
@@ -72,10 +73,11 @@ def fetch(connection):
 def main():
     """Connects, sets the tier, measures one thing."""
     url, tier, what = sys.argv[1:]
-    credentials = {"username": fleet.USER, "password": fleet.PASSWORD}
+    credentials = {} if tier == "-" else {"username": fleet.USER, "password": fleet.PASSWORD}
     with dbapi.connect(url, db_kwargs=credentials, autocommit=True) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lakegate.execution.tier = '{tier}'")
+        if tier != "-":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET lakegate.execution.tier = '{tier}'")
         new_cursor(connection)
         print(json.dumps({"select1": select_1, "fetch": fetch}[what](connection)))
 

@@ -1,7 +1,7 @@
 """The engines that a benchmark compares.
 
 `answer(sql)` gives the whole answer as a pyarrow table. `stream(sql)`, of those in this process, gives record
-batches as they come. `close()` ends it. Each reads the same Parquet files; none keeps a copy of the data in a format of its own.
+batches as they come; those that are served have a `url` and a `tier` instead. `close()` ends it. Each reads the same Parquet files; none keeps a copy of the data in a format of its own.
 """
 
 import os
@@ -78,6 +78,7 @@ class Lakegate:
     def __init__(self, name, running, tier):
         self.name = name
         self.running = running
+        self.url = running.url
         self.tier = tier
         credentials = {"username": fleet.USER, "password": fleet.PASSWORD}
         self.connection = dbapi.connect(running.url, db_kwargs=credentials, autocommit=True)

@@ -59,14 +59,19 @@ def tpch(engines, queries, runs, faults):
 
 def select_1(engine):
     """Latency of `SELECT 1` in seconds, by how it is asked."""
-    if isinstance(engine, Lakegate):
+    if is_served(engine):
         return {f"{engine.name}, {how}": found for how, found in in_client(engine, "select1").items()}
     return {engine.name: client.percentiles(lambda: engine.answer("SELECT 1"))}
 
 
+def is_served(engine):
+    """Whether the engine is a server that is asked over Flight SQL."""
+    return hasattr(engine, "url")
+
+
 def in_client(engine, what):
     """What a client program of its own measures on the engine's server."""
-    command = [sys.executable, "-m", "benchmarks.client", engine.running.url, engine.tier, what]
+    command = [sys.executable, "-m", "benchmarks.client", engine.url, engine.tier, what]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -75,7 +80,7 @@ def fetch(engines, runs):
     measured = {engine.name: [] for engine in engines}
     for _ in range(runs):
         for engine in engines:
-            found = in_client(engine, "fetch") if isinstance(engine, Lakegate) else fetch_here(engine)
+            found = in_client(engine, "fetch") if is_served(engine) else fetch_here(engine)
             measured[engine.name].append(found)
     keys = ("rows_per_second", "first_batch")
     return {name: {key: summary([found[key] for found in all_runs]) for key in keys} for name, all_runs in measured.items()}

@@ -10,6 +10,7 @@ import sys
 
 from benchmarks import data, measure, report
 from benchmarks.engines import DataFusion, DuckDb, Lakegate
+from benchmarks.sail import Sail
 from demo import fleet
 
 OTHER_ITEMS = ("select1", "fetch", "write", "idle")
@@ -25,6 +26,7 @@ def arguments():
     parser.add_argument("--scale", type=float, default=1.0, help="TPC-H scale factor")
     parser.add_argument("--runs", type=int, default=3, help="measured runs")
     parser.add_argument("--executors", type=int, default=2, help="executors of the durable tier")
+    parser.add_argument("--sail", help="program of Sail, a peer behind Flight SQL; without it there is none")
     parser.add_argument("--only", default="", help="comma-separated: q1 … q22, tpch, select1, fetch, write, idle")
     return parser.parse_args()
 
@@ -56,12 +58,15 @@ def measure_all(options, folder, queries, items):
         engines = [*peers, durable] if options.executors else peers
         for engine in [*peers, durable, routed]:
             stack.callback(engine.close)
+        served = [stack.enter_context(Sail(options.sail))] if options.sail and items & {"select1", "fetch"} else []
         faults = {}
         if "idle" in items:
             result["idle"] = {engine.name: measure.flat(engine) for engine in (local, routed)}
             report.print_idle(result["idle"])
         local.create_tables(folder)
         durable.create_tables(folder)
+        for peer in served:
+            peer.create_tables(folder)
         if queries:
             faults = measure.check(engines, queries)
             report.print_faults(faults)
@@ -70,11 +75,11 @@ def measure_all(options, folder, queries, items):
             result["total"] = report.print_tpch(result["tpch"], [engine.name for engine in engines])
         if "select1" in items:
             result["select1"] = {}
-            for engine in peers:
+            for engine in [*peers, *served]:
                 result["select1"] |= measure.select_1(engine)
             report.print_select_1(result["select1"])
         if "fetch" in items:
-            result["fetch"] = measure.fetch(engines, options.runs)
+            result["fetch"] = measure.fetch([*engines, *served], options.runs)
             report.print_fetch(result["fetch"])
         if "write" in items:
             result["write"] = measure.write(engines, options.runs)

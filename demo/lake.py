@@ -6,6 +6,7 @@ docker-compose.yml starts the same picture where there is a container engine.
 """
 
 import argparse
+import contextlib
 import os
 import secrets
 import shutil
@@ -55,8 +56,11 @@ class Postgres(fleet.Process):
 
     def stop(self):
         """Ends the server: the script that started it waits for the end of its standard input."""
-        self.child.stdin.close()
-        return self.child.wait(fleet.STOP_SECONDS_MAX)
+        try:
+            self.child.stdin.close()
+            return self.child.wait(fleet.STOP_SECONDS_MAX)
+        except (OSError, subprocess.TimeoutExpired):
+            return super().stop()
 
 
 class Minio(fleet.Process):
@@ -97,9 +101,9 @@ def lake(arguments, folder, parts):
     """Starts everything, in `parts` what must be stopped; gives the exit code."""
     print("starting PostgreSQL and MinIO")
     postgres = Postgres(folder)
-    parts.append(postgres)
+    parts.callback(postgres.stop)
     minio = Minio(folder)
-    parts.append(minio)
+    parts.callback(minio.stop)
     print(f"starting the server and {EXECUTORS} executors")
     listen = "127.0.0.1:0" if arguments.once else fleet.default_address()
     variables = {"LAKEGATE_CATALOG_URL": postgres.url}
@@ -114,7 +118,7 @@ def lake(arguments, folder, parts):
             return 1
         if not arguments.once:
             try:
-                run.stay([running.server, *running.executors, *parts])
+                run.stay([running.server, *running.executors, postgres, minio])
             except KeyboardInterrupt:
                 print("\nstopping", flush=True)
     return 0
@@ -123,14 +127,11 @@ def lake(arguments, folder, parts):
 def started_and_stopped(arguments):
     """The whole life of a lake; gives the exit code."""
     folder = Path(tempfile.mkdtemp(prefix="lakegate-lake-"))
-    parts = []
-    try:
+    # What was started last is stopped first, and one that does not stop keeps none of the others.
+    with contextlib.ExitStack() as parts:
+        parts.callback(print, "stopped")
+        parts.callback(shutil.rmtree, folder, ignore_errors=True)
         return lake(arguments, folder, parts)
-    finally:
-        for part in reversed(parts):
-            part.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        print("stopped")
 
 
 def main():

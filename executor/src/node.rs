@@ -36,6 +36,8 @@ use crate::{Error, drain, listen, machine};
 
 /// Stack of a thread that runs tasks; plans nest deeply.
 const STACK_BYTES: usize = 8 << 20;
+/// How long the end of the node waits for stores to give up unfinished files.
+const UPLOADS_TIME: Duration = Duration::from_secs(5);
 /// Memory for Parquet footers.
 const METADATA_CACHE: ByteSize = ByteSize::mib(64);
 
@@ -46,6 +48,7 @@ pub struct Node {
     pub(crate) reports: Reports,
     pub(crate) scratch: Arc<Scratch>,
     pub(crate) config: Config,
+    stores: Arc<Stores>,
     parts: JoinSet<(&'static str, Result<(), String>)>,
     closing: CancellationToken,
     /// Ends the threads when the node is dropped.
@@ -78,13 +81,14 @@ impl Node {
             Error::Scratch { action: "opening the cache in", path, source }
         })?;
         let stores = Stores::new(Arc::new(access), config.store.bounds(), cache);
-        let environment = environment(&config, memory, &scratch, token, stores)?;
+        let environment = environment(&config, memory, &scratch, token, Arc::clone(&stores))?;
         let tasks = TaskRunner::new(environment, threads.handle(), reports.clone());
         let mut node = Self {
             membership,
             tasks,
             reports,
             scratch,
+            stores,
             config,
             parts: JoinSet::new(),
             closing: CancellationToken::new(),
@@ -118,6 +122,7 @@ impl Node {
     /// grace has passed, then leaves the cluster.
     pub async fn drain(mut self) {
         drain::drain(&self).await;
+        self.stores.settled(UPLOADS_TIME).await;
         self.closing.cancel();
         // What a peer still reads may end; the rest ends with the process.
         let ended = async {

@@ -10,6 +10,7 @@ use lakegate_catalog::HistoryLimits;
 use lakegate_common::ByteSize;
 use lakegate_common::config::{ConfigError, KnownKey, Loader};
 use lakegate_lake::store::{self, StoreSettings};
+use lakegate_lake::write::WriteLimits;
 use serde::Deserialize;
 
 use crate::{durable, frontend, query, session};
@@ -68,6 +69,26 @@ pub const KEYS: &[KnownKey] = &[
         "write.file_size",
         "128MiB",
         "Size at which a written file is full and the next one begun.",
+    ),
+    KnownKey::new(
+        "write.memory",
+        "256MiB",
+        "Memory of each writer of a statement for rows that are not sent yet; past it they are sent earlier.",
+    ),
+    KnownKey::new(
+        "write.open_files",
+        "8",
+        "Files of each writer that are open or on their way to the store at one time.",
+    ),
+    KnownKey::new(
+        "write.files_max",
+        "100000",
+        "Files that one statement writes; one with more is refused.",
+    ),
+    KnownKey::new(
+        "write.commit_attempts",
+        "15",
+        "How often a change of a table is tried while other writers come first.",
     ),
     KnownKey::new(
         "durable.threads",
@@ -210,6 +231,10 @@ pub struct LocalConfig {
 #[derive(Debug, Clone, Deserialize)]
 pub struct WriteConfig {
     file_size: ByteSize,
+    memory: ByteSize,
+    open_files: NonZeroUsize,
+    files_max: NonZeroUsize,
+    commit_attempts: NonZeroUsize,
 }
 
 /// Settings of queries that run on executors.
@@ -321,7 +346,13 @@ impl Config {
             spill_limit: self.local.spill_limit,
             metadata_cache: self.local.metadata_cache,
             delta_cache: self.local.delta_cache,
-            file_bytes: self.write.file_size,
+            write_limits: WriteLimits {
+                file_bytes: self.write.file_size.bytes(),
+                memory_bytes: self.write.memory.bytes(),
+                open_files: self.write.open_files,
+            },
+            written_files_max: self.write.files_max.get(),
+            commit_attempts: self.write.commit_attempts,
             local_bytes_max: self.local.bytes_max,
             running_max: self.queries.running.get(),
             waiting_max: self.queries.waiting,

@@ -5,12 +5,13 @@ use lakegate_tests::{Cluster, Requirement, tests};
 use libtest_mimic::Trial;
 
 use crate::azurite::{ACCOUNT, Azurite, CONTAINER, key};
-use crate::stored;
+use crate::{stored, writes};
 
 pub(crate) fn tests() -> Vec<Trial> {
     const NEEDS: &[Requirement] = &[Requirement::Tool("azurite-blob")];
     tests![needs NEEDS;
         tables_in_azure_read_alike_on_both_tiers,
+        tables_in_azure_are_written_on_both_tiers,
         what_azure_does_not_give_is_told_without_keys,
     ]
 }
@@ -35,6 +36,13 @@ fn tables_in_azure_read_alike_on_both_tiers() {
     stored::declare(&mut admin, &format!("az://{CONTAINER}/raw"));
     stored::assert_alike_on_both_tiers(&mut admin);
     stored::assert_closed_to_others(&cluster, &mut admin, &format!("az://{CONTAINER}/raw/parts/"));
+    stored::assert_nowhere(&mut cluster, &key());
+}
+
+fn tables_in_azure_are_written_on_both_tiers() {
+    let (azurite, mut cluster, mut admin) = lake();
+    writes::assert_written_alike(&mut admin, &format!("az://{CONTAINER}/raw"), 4000);
+    writes::wait_until_dropped(azurite.store(), "raw");
     stored::assert_nowhere(&mut cluster, &key());
 }
 

@@ -5,12 +5,14 @@ use lakegate_tests::{Cluster, Requirement, tests};
 use libtest_mimic::Trial;
 
 use crate::fake_gcs::{BUCKET, FakeGcs};
-use crate::stored;
+use crate::{stored, writes};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    const NEEDS: &[Requirement] = &[Requirement::Tool("fake-gcs-server")];
+    const NEEDS: &[Requirement] =
+        &[Requirement::Tool("fake-gcs-server"), Requirement::Tool("nginx")];
     tests![needs NEEDS;
         tables_in_gcs_read_alike_on_both_tiers,
+        tables_in_gcs_are_written_on_both_tiers,
         what_gcs_does_not_give_is_told_without_keys,
     ]
 }
@@ -33,6 +35,13 @@ fn tables_in_gcs_read_alike_on_both_tiers() {
     stored::declare(&mut admin, &format!("gs://{BUCKET}/raw"));
     stored::assert_alike_on_both_tiers(&mut admin);
     stored::assert_closed_to_others(&cluster, &mut admin, &format!("gs://{BUCKET}/raw/parts/"));
+}
+
+fn tables_in_gcs_are_written_on_both_tiers() {
+    let (gcs, _cluster, mut admin) = lake();
+    // No file is so large that it would be sent in parts, which the server does not take.
+    writes::assert_written_alike(&mut admin, &format!("gs://{BUCKET}/raw"), 100);
+    writes::wait_until_dropped(gcs.store(), "raw");
 }
 
 fn what_gcs_does_not_give_is_told_without_keys() {

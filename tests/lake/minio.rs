@@ -1,6 +1,7 @@
-//! A MinIO server with one bucket, on a free port.
+//! A MinIO server with two buckets, on a free port.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use tempfile::TempDir;
 
 use crate::stored::free_address;
 
-/// The only bucket.
+/// The bucket with data.
 pub(crate) const BUCKET: &str = "lake";
+/// A bucket with nothing in it.
+pub(crate) const EMPTY: &str = "bare";
 /// The keys of the only user.
 pub(crate) const KEY: &str = "tests-of-lakegate";
 pub(crate) const SECRET: &str = "a-secret-that-stays-one-0815";
@@ -26,13 +29,15 @@ pub(crate) struct Minio {
     address: String,
     store: Arc<dyn ObjectStore>,
     _process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Minio {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        for bucket in [BUCKET, EMPTY] {
+            fs::create_dir(folder.path().join(bucket)).unwrap();
+        }
         let address = free_address();
         let mut command = Command::new(requirements::tool("minio").unwrap());
         command.args(["server", "--quiet", "--address", &address]).arg(folder.path());
@@ -52,7 +57,7 @@ impl Minio {
             let url = format!("http://{address}/minio/health/ready");
             ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
         });
-        Self { address, store: Arc::new(store), _process: process, _folder: folder }
+        Self { address, store: Arc::new(store), _process: process, folder }
     }
 
     /// `http://HOST:PORT`.
@@ -60,7 +65,15 @@ impl Minio {
         format!("http://{}", self.address)
     }
 
-    /// The bucket, as its owner reaches it.
+    /// Files that are on their way in parts and neither finished nor given up. The server lists
+    /// them only to who knows their names, so they are counted where it keeps them.
+    pub(crate) fn unfinished(&self) -> usize {
+        let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries(&self.folder.path().join(".minio.sys/multipart"));
+        names.map(|name| entries(&name.path()).count()).sum()
+    }
+
+    /// The bucket with data, as its owner reaches it.
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         self.store.as_ref()
     }

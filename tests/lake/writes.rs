@@ -1,15 +1,17 @@
 //! Tables that are made and filled in a bucket, and who may write what.
 
+use std::fs;
 use std::time::Duration;
 
 use futures::TryStreamExt;
+use lakegate_tests::server::Options;
 use lakegate_tests::sql::{Sql, runtime};
 use lakegate_tests::{Requirement, Server, suite, wait};
 use libtest_mimic::Trial;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::minio::{BUCKET, SECRET};
+use crate::minio::{BUCKET, EMPTY, SECRET};
 use crate::{s3, stored};
 
 const PASSWORD: &str = "x";
@@ -20,7 +22,11 @@ pub(crate) fn tests() -> Vec<Trial> {
     let minio: &'static [Requirement] = &[Requirement::Tool("minio")];
     vec![
         suite::test_with("executors_write_tables_into_a_bucket", minio, into_a_bucket),
+        suite::test_with("a_table_may_be_a_whole_bucket", minio, whole_bucket),
+        suite::test_with("a_cancelled_write_leaves_no_part_of_a_file", minio, cancelled),
         suite::test_with("only_those_write_who_may", &[], only_those_who_may),
+        suite::test_with("files_of_a_replaced_table_go_with_it", &[], replaced),
+        suite::test_with("a_statement_writes_no_more_files_than_it_may", &[], too_many_files),
     ]
 }
 
@@ -30,43 +36,159 @@ fn objects(store: &dyn ObjectStore, below: &str) -> Vec<String> {
     listed.into_iter().map(|object| object.location.to_string()).collect()
 }
 
-fn into_a_bucket() {
-    let (minio, mut cluster, mut admin) = s3::lake();
-    admin.run(&format!("CREATE PROJECT trial LOCATION 's3://{BUCKET}/raw/trial/'"));
-    admin.run(&format!(
-        "CREATE EXTERNAL TABLE numbers STORED AS PARQUET LOCATION 's3://{BUCKET}/raw/parts'"
-    ));
-    admin.run("SET lakegate.execution.tier = 'durable'");
-    admin.run(
-        "CREATE TABLE trial.public.parted PARTITIONED BY (k) AS SELECT n, n % 3 AS k FROM numbers",
-    );
-    admin.run("INSERT INTO trial.public.parted SELECT n + 1000, 7 FROM numbers");
-    admin.run("INSERT INTO trial.public.parted VALUES (-1, NULL)");
+/// Makes a table below `url`, adds to it and copies it, and reads both on either tier. The copy has
+/// a thousand rows, each with a number of four digits so often.
+pub(crate) fn assert_written_alike(admin: &mut Sql, url: &str, often: usize) {
+    admin.run(&format!("CREATE PROJECT trial LOCATION '{url}/trial/'"));
     for tier in ["local", "durable"] {
         admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
-        let found = admin.run("SELECT count(*), sum(n), count(k) FROM trial.public.parted");
-        assert_eq!(found, [["2001", "1998999", "2000"]], "{tier}");
-        let one = admin.run("SELECT count(*), min(n) FROM trial.public.parted WHERE k = 7");
-        assert_eq!(one, [["1000", "1000"]], "{tier}");
+        admin.run(
+            "CREATE TABLE trial.public.parted PARTITIONED BY (k) AS \
+             SELECT value AS n, value % 3 AS k FROM generate_series(0, 999)",
+        );
+        admin.run(
+            "INSERT INTO trial.public.parted SELECT value, 7 FROM generate_series(1000, 1999)",
+        );
+        admin.run("INSERT INTO trial.public.parted VALUES (-1, NULL)");
+        admin.run(&format!(
+            "COPY (SELECT n, repeat(CAST(n AS VARCHAR), {often}) AS text FROM trial.public.parted \
+             WHERE k = 7) TO '{url}/out-{tier}/' STORED AS CSV"
+        ));
+        admin.run(&format!(
+            "CREATE EXTERNAL TABLE out STORED AS CSV LOCATION '{url}/out-{tier}/' \
+             OPTIONS ('format.has_header' 'true')"
+        ));
+        for reading in ["local", "durable"] {
+            admin.run(&format!("SET lakegate.execution.tier = '{reading}'"));
+            let found = admin.run("SELECT count(*), sum(n), count(k) FROM trial.public.parted");
+            assert_eq!(found, [["2001", "1998999", "2000"]], "{tier}, {reading}");
+            let one = admin.run("SELECT count(*), min(n) FROM trial.public.parted WHERE k = 7");
+            assert_eq!(one, [["1000", "1000"]], "{tier}, {reading}");
+            let out = admin.run("SELECT count(*), max(n), max(length(text)) FROM out");
+            assert_eq!(out, [["1000", "1999", &(4 * often).to_string()]], "{tier}, {reading}");
+        }
+        admin.run("DROP TABLE trial.public.parted");
+        admin.run("DROP TABLE out");
     }
-    admin.run(&format!(
-        "COPY (SELECT n FROM trial.public.parted WHERE k = 7) TO 's3://{BUCKET}/raw/out/' \
-         STORED AS PARQUET"
-    ));
-    admin.run(&format!(
-        "CREATE EXTERNAL TABLE out STORED AS PARQUET LOCATION 's3://{BUCKET}/raw/out/'"
-    ));
-    assert_eq!(admin.run("SELECT count(*), max(n) FROM out"), [["1000", "1999"]]);
-    assert!(!objects(minio.store(), "raw/trial").is_empty());
-    stored::assert_nowhere(&mut cluster, SECRET);
     admin.run("DROP PROJECT trial CASCADE");
-    wait::until("the dropped table's objects to go", REMOVAL_DEADLINE, || {
-        match objects(minio.store(), "raw/trial") {
+}
+
+/// Waits until the files of the tables of [`assert_written_alike`] are gone; its copies stay.
+pub(crate) fn wait_until_dropped(store: &dyn ObjectStore, below: &str) {
+    wait::until("the dropped tables' objects to go", REMOVAL_DEADLINE, || {
+        match objects(store, &format!("{below}/trial")) {
             left if left.is_empty() => Ok(()),
             left => Err(format!("{left:?}")),
         }
     });
-    assert!(!objects(minio.store(), "raw/out").is_empty());
+    assert!(!objects(store, &format!("{below}/out-local")).is_empty());
+}
+
+fn into_a_bucket() {
+    let (minio, mut cluster, mut admin) = s3::lake();
+    assert_written_alike(&mut admin, &format!("s3://{BUCKET}/raw"), 4000);
+    stored::assert_nowhere(&mut cluster, SECRET);
+    wait_until_dropped(minio.store(), "raw");
+    assert_eq!(minio.unfinished(), 0);
+}
+
+fn whole_bucket() {
+    let (minio, _cluster, mut admin) = s3::lake();
+    admin.run(&format!(
+        "CREATE LOCATION bare URL 's3://{EMPTY}/' CREDENTIAL minio WITH \
+         (endpoint = '{}', region = 'us-east-1', path_style = true, allow_http = true)",
+        minio.endpoint()
+    ));
+    admin.run(&format!("CREATE TABLE whole LOCATION 's3://{EMPTY}/' AS SELECT 1 AS n"));
+    let again = format!("CREATE TABLE again LOCATION 's3://{EMPTY}/' AS SELECT 1 AS n");
+    assert_eq!(admin.fail(&again).code(), "not_empty");
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        admin.run("INSERT INTO whole SELECT value FROM generate_series(2, 4)");
+    }
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        assert_eq!(admin.run("SELECT count(*), sum(n) FROM whole"), [["7", "19"]], "{tier}");
+    }
+    admin.run(&format!("COPY whole TO 's3://{EMPTY}/copy.csv'"));
+}
+
+fn cancelled() {
+    let (minio, cluster, _admin) = s3::lake();
+    for tier in ["local", "durable"] {
+        let mut sql = cluster.server.connect();
+        sql.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        sql.run("SET lakegate.execution.timeout = '20s'");
+        let copied = format!(
+            "COPY (SELECT md5(CAST(a.value AS VARCHAR)) AS text FROM generate_series(1, 10000000) a, \
+             generate_series(1, 1000) b) TO 's3://{BUCKET}/raw/endless.csv'"
+        );
+        let running = sql.spawn(&copied);
+        wait::until("a part of a file at the store", Duration::from_secs(60), || {
+            if minio.unfinished() > 0 { Ok(()) } else { Err("none".to_string()) }
+        });
+        let ended = running.join().unwrap().unwrap_err();
+        assert_eq!(ended.code(), "query_timeout", "{tier}");
+        wait::until("no part of a file to be left", REMOVAL_DEADLINE, || {
+            match minio.unfinished() {
+                0 => Ok(()),
+                left => Err(format!("{left} files, {tier}")),
+            }
+        });
+        assert!(objects(minio.store(), "raw/endless.csv").is_empty());
+    }
+}
+
+fn replaced() {
+    let server = Server::start();
+    let mut sql = server.connect();
+    let other = tempfile::tempdir().unwrap();
+    let other = other.path().join("rows.parquet");
+    sql.run(&format!("COPY (SELECT 7 AS n) TO '{}'", other.display()));
+    let folders = || {
+        let found = fs::read_dir(server.data_folder().join("tables")).into_iter().flatten();
+        found.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    sql.run("CREATE TABLE t AS SELECT 1 AS n");
+    let first = folders();
+    assert_eq!(first.len(), 1);
+    sql.run(&format!(
+        "CREATE OR REPLACE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{}'",
+        other.display()
+    ));
+    wait::until("the replaced table's files to go", REMOVAL_DEADLINE, || {
+        if first[0].exists() { Err(first[0].display().to_string()) } else { Ok(()) }
+    });
+    assert_eq!(sql.run("SELECT n FROM t"), [["7"]]);
+
+    // Files that another table has stay.
+    sql.run("CREATE TABLE u AS SELECT 2 AS n");
+    let kept = folders();
+    assert_eq!(kept.len(), 1);
+    sql.run(&format!(
+        "CREATE OR REPLACE EXTERNAL TABLE u STORED AS DELTA LOCATION '{}'",
+        kept[0].display()
+    ));
+    sql.run("CREATE TABLE v AS SELECT 3 AS n");
+    sql.run("DROP TABLE v");
+    wait::until("the dropped table's files to go", REMOVAL_DEADLINE, || {
+        if folders() == kept { Ok(()) } else { Err(format!("{:?}", folders())) }
+    });
+    assert_eq!(sql.run("SELECT n FROM u"), [["2"]]);
+}
+
+fn too_many_files() {
+    let options = Options::default().with_variable("LAKEGATE_WRITE__FILES_MAX", "20");
+    let server = options.start();
+    let mut sql = server.connect();
+    sql.run("CREATE TABLE parted (n BIGINT, k BIGINT) PARTITIONED BY (k)");
+    let insert = |values: usize| {
+        format!("INSERT INTO parted SELECT value, value % {values} FROM generate_series(1, 1000)")
+    };
+    assert_eq!(sql.fail(&insert(21)).code(), "limit_exceeded");
+    assert_eq!(sql.run("SELECT count(*) FROM parted"), [["0"]]);
+    sql.run(&insert(20));
+    assert_eq!(sql.run("SELECT count(*) FROM parted"), [["1000"]]);
 }
 
 fn only_those_who_may() {

@@ -44,7 +44,7 @@ pub enum Error {
         /// An existing name that is much like it.
         nearest: Option<String>,
     },
-    /// No location, credential, user, role or API key of that name.
+    /// No location, credential, user, role, API key or property of that name.
     #[error("{noun} \"{name}\" does not exist")]
     ObjectNotFound {
         /// What was looked for.

@@ -31,6 +31,7 @@ use lakegate_engine::cpu_time::{CpuTime, follow_tasks};
 use lakegate_engine::peak_memory::PeakPool;
 use lakegate_engine::runtime::for_query;
 use lakegate_engine::task_usage::TaskUsage;
+use lakegate_lake::read_plain_from;
 use lakegate_lake::store::{QueryStores, Stores, Used};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -241,7 +242,8 @@ impl TaskRunner {
         let Environment { scratch, engine, .. } = &self.environment;
         // Cancelled when this future is dropped, which is how a task is aborted.
         let stop = CancellationToken::new();
-        let plan = charged(stoppable(task.plan, &stop)?, cpu)?;
+        let plan = read_plain_from(&reading.runtime, task.plan)?;
+        let plan = charged(stoppable(plan, &stop)?, cpu)?;
         let _stop = stop.drop_guard();
         let stage = engine.create_query_stage_exec(
             task.job_id,

@@ -62,7 +62,7 @@ error_codes! {
     SchemaNotFound = "schema_not_found", NotFound, 404, "3F000", false;
     /// No project of that name.
     ProjectNotFound = "project_not_found", NotFound, 404, "3D000", false;
-    /// No location, credential, user, role or API key of that name.
+    /// No location, credential, user, role, API key or property of that name.
     ObjectNotFound = "object_not_found", NotFound, 404, "42704", false;
     /// The name is taken.
     AlreadyExists = "already_exists", AlreadyExists, 409, "42P07", false;

@@ -243,6 +243,12 @@ pub enum Error {
         #[source]
         source: Box<KernelError>,
     },
+    /// A new table where one lies already.
+    #[error("there is a table at {location:?}")]
+    TableExists {
+        /// The location.
+        location: String,
+    },
     /// Somebody changed the columns or the rules of a table while rows for it were written.
     #[error("the table at {location:?} was changed in its columns while rows for it were written")]
     TableChanged {
@@ -314,6 +320,7 @@ impl Coded for Error {
             Error::UnstorableColumn { .. } | Error::InvalidTable { .. } => {
                 ErrorCode::InvalidStatement
             }
+            Error::TableExists { .. } => ErrorCode::NotEmpty,
             Error::TableChanged { .. } | Error::CommitContention { .. } => {
                 ErrorCode::CatalogConflict
             }
@@ -351,6 +358,9 @@ impl Coded for Error {
             Error::UnstorableColumn { .. } => "CAST it to a type that there is, such as VARCHAR",
             Error::FileMissing { .. } => {
                 "a folder of this machine must be at the same path on every executor's"
+            }
+            Error::TableExists { .. } => {
+                "name an empty folder, or read what is there with CREATE EXTERNAL TABLE"
             }
             Error::UnreadableFiles { .. } => "check STORED AS and the OPTIONS of the table",
             _ => return None,

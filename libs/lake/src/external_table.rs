@@ -8,7 +8,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
 
-use crate::delta::{AsOf, DeltaLog, TableRoot};
+use crate::delta::{AsOf, DeltaLog, DeltaTables, TableRoot};
 use crate::plain_text::plain_field;
 use crate::{Error, Format, Location};
 
@@ -43,17 +43,22 @@ pub struct ExternalTable {
 }
 
 impl ExternalTable {
-    /// Looks at the files and settles columns and partition columns.
+    /// Looks at the files and settles columns and partition columns. What is read of a Delta table
+    /// is kept in `known`.
     ///
     /// # Errors
     /// [`Error::LocationEmpty`] where no file of the format lies, [`Error::UnreadableFiles`] where
     /// the files are of another format, [`Error::InvalidColumns`] where the declaration and the
     /// folder names disagree, [`Error::NotListed`] for a folder behind HTTP.
-    pub async fn discover(state: &SessionState, declaration: Declaration) -> Result<Self, Error> {
-        let Declaration { format, location, columns, partition_columns, options } = declaration;
-        if format == Format::Delta {
-            return Self::of_log(state, location, &columns, partition_columns, options).await;
+    pub async fn discover(
+        state: &SessionState,
+        known: &DeltaTables,
+        declaration: Declaration,
+    ) -> Result<Self, Error> {
+        if declaration.format == Format::Delta {
+            return Self::of_log(state, known, declaration).await;
         }
+        let Declaration { format, location, columns, partition_columns, options } = declaration;
         let location = location.settle(state.runtime_env().as_ref()).await?;
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
@@ -105,11 +110,10 @@ impl ExternalTable {
     /// A Delta table, whose log says everything that else is declared.
     async fn of_log(
         state: &SessionState,
-        location: Location,
-        columns: &Schema,
-        partition_columns: Vec<String>,
-        options: BTreeMap<String, String>,
+        known: &DeltaTables,
+        declaration: Declaration,
     ) -> Result<Self, Error> {
+        let Declaration { location, columns, partition_columns, options, .. } = declaration;
         if !columns.fields().is_empty() || !partition_columns.is_empty() || !options.is_empty() {
             return Err(Error::InvalidColumns {
                 reason: "a Delta table's log says its columns, partitions and options".to_string(),
@@ -118,7 +122,7 @@ impl ExternalTable {
         if location.as_str().starts_with("http") {
             return Err(Error::NotListed { url: location.to_string(), source: None });
         }
-        let newest = log_at(state, &location)?.open(AsOf::Latest).await?;
+        let newest = known.state(&log_at(state, &location)?, AsOf::Latest).await?;
         let schema = Arc::clone(newest.schema().columns());
         Ok(Self { format: Format::Delta, location, schema, partition_columns: 0, options })
     }

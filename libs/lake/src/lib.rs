@@ -16,4 +16,5 @@ pub use error::{Error, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;
+pub use plain_text::read_plain_from;
 pub use provider::{StringLayout, delta_table, table_provider};

@@ -11,9 +11,12 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::ParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::{
+    DefaultParquetFileReaderFactory, ParquetFileReaderFactory,
+};
 use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::arrow::{
@@ -33,23 +36,43 @@ use futures::future::BoxFuture;
 /// # Errors
 /// A node refuses its changed child.
 pub(crate) fn read_plain(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    plan.transform_down(|node| {
-        Ok(match plain_scan(&node) {
-            Some(scan) => Transformed::yes(scan),
-            None => Transformed::no(node),
-        })
-    })
-    .data()
+    changed(plan, |_, source| Ok(source.parquet_file_reader_factory().cloned()))
 }
 
-fn plain_scan(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let (scan, source) =
-        node.downcast_ref::<DataSourceExec>()?.downcast_to_file_source::<ParquetSource>()?;
-    let readers = PlainTextReaders { inner: Arc::clone(source.parquet_file_reader_factory()?) };
-    let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers));
-    let scan: FileScanConfig =
-        FileScanConfigBuilder::from(scan.clone()).with_source(Arc::new(source)).build();
-    Some(DataSourceExec::from_data_source(scan))
+/// A plan that came over the network, with the same scans: who sent it has nothing to read with.
+///
+/// # Errors
+/// As [`read_plain`], and where `runtime` has no store for a scan.
+pub fn read_plain_from(
+    runtime: &RuntimeEnv,
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    changed(plan, |scan, _| {
+        let store = runtime.object_store(&scan.object_store_url)?;
+        Ok(Some(Arc::new(DefaultParquetFileReaderFactory::new(store))))
+    })
+}
+
+type Readers = Arc<dyn ParquetFileReaderFactory>;
+
+/// `plan` with Parquet scans that make plain text of what the given readers read.
+fn changed(
+    plan: Arc<dyn ExecutionPlan>,
+    readers: impl Fn(&FileScanConfig, &ParquetSource) -> Result<Option<Readers>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_down(|node| {
+        let scan = node
+            .downcast_ref::<DataSourceExec>()
+            .and_then(DataSourceExec::downcast_to_file_source::<ParquetSource>);
+        let Some((scan, source)) = scan else { return Ok(Transformed::no(node)) };
+        let Some(inner) = readers(scan, source)? else { return Ok(Transformed::no(node)) };
+        let readers = Arc::new(PlainTextReaders { inner });
+        let source = source.clone().with_parquet_file_reader_factory(readers);
+        let scan: FileScanConfig =
+            FileScanConfigBuilder::from(scan.clone()).with_source(Arc::new(source)).build();
+        Ok(Transformed::yes(DataSourceExec::from_data_source(scan)))
+    })
+    .data()
 }
 
 #[derive(Debug)]
@@ -188,31 +211,29 @@ mod tests {
             options: Default::default(),
         };
         let state = session.state();
-        let table = ExternalTable::discover(&state, declaration).await.unwrap();
-        let table = table_provider(
-            &state,
-            &TakenVersions::new(Arc::new(DeltaTables::new(0))),
-            &table,
-            StringLayout::Plain,
-        )
-        .await
-        .unwrap();
+        let known = Arc::new(DeltaTables::new(0));
+        let table = ExternalTable::discover(&state, &known, declaration).await.unwrap();
+        let versions = TakenVersions::new(known);
+        let table = table_provider(&state, &versions, &table, StringLayout::Plain).await.unwrap();
         let scan = table.scan(&state, None, &[], None).await.unwrap();
-        let (_, source) = scan
-            .downcast_ref::<DataSourceExec>()
-            .unwrap()
-            .downcast_to_file_source::<ParquetSource>()
-            .unwrap();
-        let readers = format!("{:?}", source.parquet_file_reader_factory().unwrap());
-        assert!(readers.starts_with("PlainTextReaders"), "{readers}");
-        let rows = collect(scan, session.task_ctx()).await.unwrap();
-        let text = rows[0].column(0).as_string::<i32>();
-        assert_eq!(
-            text.iter().collect::<Vec<_>>(),
-            [Some("short"), None, Some("a text too long to lie in its view")]
-        );
-        assert_eq!(rows[0].column(1).as_binary::<i32>().value(1).len(), 33);
-        assert!(rows[0].column(1).is_null(2));
+        let sent = read_plain_from(&session.runtime_env(), Arc::clone(&scan)).unwrap();
+        for scan in [scan, sent] {
+            assert!(readers(&scan).starts_with("PlainTextReaders"), "{}", readers(&scan));
+            let rows = collect(scan, session.task_ctx()).await.unwrap();
+            let text = rows[0].column(0).as_string::<i32>();
+            assert_eq!(
+                text.iter().collect::<Vec<_>>(),
+                [Some("short"), None, Some("a text too long to lie in its view")]
+            );
+            assert_eq!(rows[0].column(1).as_binary::<i32>().value(1).len(), 33);
+            assert!(rows[0].column(1).is_null(2));
+        }
+    }
+
+    fn readers(scan: &Arc<dyn ExecutionPlan>) -> String {
+        let scan = scan.downcast_ref::<DataSourceExec>().unwrap();
+        let (_, source) = scan.downcast_to_file_source::<ParquetSource>().unwrap();
+        format!("{:?}", source.parquet_file_reader_factory().unwrap())
     }
 
     #[tokio::test]

@@ -8,16 +8,17 @@ use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::{CreateExternalTable, Statement as ParsedStatement};
 use lakegate_catalog::{
     Catalog, DatasetId, DatasetKind, DatasetType, FileFormat, NewDataset, OnContents, OnExisting,
-    OnMissing, Privilege, Table as Entry, View,
+    OnMissing, Privilege, Table as Entry,
 };
 use lakegate_engine::schema;
-use lakegate_engine::statement::{self, Command, DropKind, Statement as Read};
+use lakegate_engine::statement::{self, Command, DropKind};
 use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
 use super::names::absolute;
 use super::service::QueryService;
 use super::statement::Scope;
+use super::views::with_column_names;
 use crate::session::Session;
 
 impl QueryService {
@@ -43,7 +44,12 @@ impl QueryService {
             }
             Command::CreateExternalTable(create) => {
                 let catalog = self.changing(session);
-                self.create_external_table(&Scope::of(session), &catalog, create, sql).await?;
+                let scope = Scope::of(session);
+                let created = self.create_external_table(&scope, &catalog, create, sql);
+                match create.or_replace {
+                    true => self.replacing(created).await?,
+                    false => created.await?,
+                };
                 Ok(())
             }
             Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
@@ -60,6 +66,13 @@ impl QueryService {
                 )
                 .await?;
                 Ok(())
+            }
+            Command::AlterView { name, columns, query } => {
+                let query = match columns.as_slice() {
+                    [] => query.clone(),
+                    columns => with_column_names(query, columns),
+                };
+                self.alter_view(session, name, query).await
             }
             Command::Drop { kind, names, if_exists, cascade } => {
                 let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
@@ -155,37 +168,8 @@ impl QueryService {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect::<BTreeMap<_, _>>(),
         };
-        let table = ExternalTable::discover(&state, declaration).await?;
+        let table = ExternalTable::discover(&state, &self.delta, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, definition));
-        let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
-    }
-
-    /// Makes a view of a query in `catalog`, a handle of the scope's principal.
-    pub(super) async fn create_view(
-        &self,
-        scope: Scope,
-        catalog: &Catalog,
-        name: &TableReference,
-        sql: String,
-        on_existing: OnExisting,
-    ) -> Result<DatasetId, Error> {
-        let name = absolute(&self.state(&scope), name.clone());
-        let Read::Query(parsed) = statement::parse(&sql, scope.settings.folds_identifiers())?
-        else {
-            return Err(unsupported(
-                "a view of a statement that is no query",
-                "write CREATE VIEW … AS SELECT …",
-            ));
-        };
-        let planned = self.plan(*parsed, scope.clone()).await?;
-        let columns_ipc = schema::encode(&schema::canonical(planned.plan.schema().as_arrow()));
-        let kind = DatasetKind::View(View {
-            sql,
-            columns_ipc,
-            project: scope.project,
-            schema: scope.schema,
-        });
         let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
         Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
     }
@@ -251,13 +235,6 @@ fn on_existing(or_replace: bool, if_not_exists: bool) -> OnExisting {
 pub(super) fn schema_name(session: &Session, name: &TableReference) -> (String, String) {
     let project = name.schema().map_or_else(|| session.project(), str::to_string);
     (project, name.table().to_string())
-}
-
-/// The query under other column names, as `CREATE VIEW v (a, b)` gives them.
-fn with_column_names(query: &str, columns: &[String]) -> String {
-    let names: Vec<_> =
-        columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
-    format!("SELECT * FROM ({query}) AS \"view\" ({})", names.join(", "))
 }
 
 fn entry_of(table: &ExternalTable, definition: &str) -> Entry {

@@ -21,6 +21,9 @@ pub(super) static DESCRIBE: LazyLock<SchemaRef> =
 /// Columns of SHOW for settings.
 pub(super) static SHOW: LazyLock<SchemaRef> =
     LazyLock::new(|| text_columns(&["name", "value", "description"]));
+/// Columns of SHOW TBLPROPERTIES.
+pub(super) static PROPERTIES: LazyLock<SchemaRef> =
+    LazyLock::new(|| text_columns(&["key", "value"]));
 /// Columns of EXPLAIN.
 pub(super) static EXPLAIN: LazyLock<SchemaRef> =
     LazyLock::new(|| text_columns(&["plan_type", "plan"]));

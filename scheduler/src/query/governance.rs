@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use lakegate_catalog::{
-    Alteration, Catalog, CredentialSource, NewCredential, NewLocation, ObjectName, ObjectType,
-    OnContents, OnMissing, PrincipalType, Privilege,
+    Alteration, Catalog, CredentialSource, DatasetType, NewCredential, NewLocation, Notes,
+    ObjectName, ObjectType, OnContents, OnMissing, PrincipalType, Privilege,
 };
 use lakegate_common::secret::{Secret, hash_password};
 use lakegate_engine::statement::{Governance, GrantsOf, ObjectKind, Verb};
@@ -15,6 +15,7 @@ use lakegate_lake::store::{StoreKind, StoreUrl, check_credential_options, check_
 use tokio::sync::Semaphore;
 
 use super::Error;
+use super::alter::of_kind;
 use super::command::unsupported;
 use super::service::QueryService;
 use super::system::grants;
@@ -34,23 +35,31 @@ impl QueryService {
         let catalog = self.changing(session);
         match statement {
             Governance::CreateProject { name, location, comment, if_not_exists } => {
+                let catalog = commenting(&catalog, comment.as_deref());
                 catalog.create_project_at(name, location.as_deref(), *if_not_exists).await?;
-                if comment.is_some() {
-                    let name = ObjectName::Project(name.clone());
-                    catalog.alter(&name, &Alteration::comment(comment.clone())).await?;
-                }
                 Ok(())
             }
-            Governance::CreateCredential { name, kind, secrets, if_not_exists } => {
+            Governance::CreateCredential { name, kind, secrets, comment, if_not_exists } => {
                 let new = new_credential(name, kind, secrets.as_ref())?;
-                catalog.create_credential(&new, *if_not_exists).await?;
+                commenting(&catalog, comment.as_deref())
+                    .create_credential(&new, *if_not_exists)
+                    .await?;
                 Ok(())
             }
-            Governance::SetSecrets { name, secrets } => {
-                let source = CredentialSource::Secrets(secrets.clone());
-                Ok(catalog.set_credential_source(name, &source).await?)
+            Governance::CreateVolume { name, location, comment, if_not_exists } => {
+                let name = object_name(session, ObjectKind::Volume, name)?;
+                let catalog = commenting(&catalog, comment.as_deref());
+                let location = location.as_deref();
+                self.create_volume(session, &catalog, &name, location, *if_not_exists).await
             }
-            Governance::CreateLocation { name, url, credential, options, if_not_exists } => {
+            Governance::CreateLocation {
+                name,
+                url,
+                credential,
+                options,
+                comment,
+                if_not_exists,
+            } => {
                 check_location(url, options)?;
                 let new = NewLocation {
                     name: name.clone(),
@@ -58,50 +67,46 @@ impl QueryService {
                     credential: credential.clone(),
                     options: options.clone(),
                 };
-                catalog.create_location(&new, *if_not_exists).await?;
+                commenting(&catalog, comment.as_deref())
+                    .create_location(&new, *if_not_exists)
+                    .await?;
                 Ok(())
             }
-            Governance::CreateUser { name, password, if_not_exists } => {
+            Governance::CreateUser { name, password, comment, if_not_exists } => {
                 // Before anything tells whether the name is taken, and before a hash is worked out.
                 self.seen_by(session.principal.id).await?.check_admin("creating a user")?;
                 if *if_not_exists && catalog.principal(name).await?.is_some() {
                     return Ok(());
                 }
                 let hash = hashed(password.expose().to_string()).await?;
-                catalog.create_principal(name, &hash, false).await?;
+                commenting(&catalog, comment.as_deref())
+                    .create_principal(name, &hash, false)
+                    .await?;
                 Ok(())
             }
-            Governance::SetPassword { name, password } => {
-                let hash = hashed(password.expose().to_string()).await?;
-                if catalog.set_password_hash(name, &hash).await? {
-                    Ok(())
-                } else {
-                    Err(unsupported(
-                        "a password of what is no user",
-                        "CREATE USER name PASSWORD '…'",
-                    ))
-                }
-            }
-            Governance::CreateRole { name, if_not_exists } => {
+            Governance::CreateRole { name, comment, if_not_exists } => {
                 let seen = self.seen_by(session.principal.id).await?;
                 let is_there = seen.principals().any(|principal| principal.name == *name);
                 if !(*if_not_exists && is_there) {
-                    catalog.create_role(name).await?;
+                    commenting(&catalog, comment.as_deref()).create_role(name).await?;
                 }
                 Ok(())
             }
-            Governance::Rename { kind, name, to } => {
+            Governance::Alter { kind, name, if_exists, change } => {
                 let name = object_name(session, *kind, name)?;
-                Ok(catalog.alter(&name, &Alteration::rename(to)).await?)
+                self.alter(session, *kind, &name, *if_exists, change).await
             }
             Governance::Comment { kind, name, text } => {
                 let name = object_name(session, *kind, name)?;
-                Ok(catalog.alter(&name, &Alteration::comment(text.clone())).await?)
+                let alteration = Alteration::comment(text.clone());
+                Ok(of_kind(&catalog, *kind, &name, "COMMENT ON").alter(&name, &alteration).await?)
             }
             Governance::Drop { kind, names, if_exists, cascade } => {
                 let on_missing = if *if_exists { OnMissing::Ignore } else { OnMissing::Fail };
                 let contents = if *cascade { OnContents::Cascade } else { OnContents::Refuse };
-                let (kind, names) = (*kind, names.clone());
+                let kind = *kind;
+                let names = names.iter().map(|name| object_name(session, kind, name));
+                let names = names.collect::<Result<Vec<_>, _>>()?;
                 self.dropping(async move {
                     for name in &names {
                         drop_one(&catalog, kind, name, on_missing, contents).await?;
@@ -177,21 +182,37 @@ impl QueryService {
 async fn drop_one(
     catalog: &Catalog,
     kind: ObjectKind,
-    name: &str,
+    name: &ObjectName,
     on_missing: OnMissing,
     contents: OnContents,
 ) -> Result<(), Error> {
-    match kind {
-        ObjectKind::Project => catalog.drop_project(name, on_missing, contents).await?,
-        ObjectKind::Credential => catalog.drop_credential(name, on_missing).await?,
-        ObjectKind::Location => catalog.drop_location(name, on_missing).await?,
-        ObjectKind::User => catalog.drop_principal(name, PrincipalType::User, on_missing).await?,
-        ObjectKind::Role => catalog.drop_principal(name, PrincipalType::Role, on_missing).await?,
-        ObjectKind::Schema | ObjectKind::Table | ObjectKind::View | ObjectKind::Volume => {
-            return Err(unsupported(&format!("DROP {kind} of this form"), "DROP TABLE name"));
+    match (kind, name) {
+        (_, ObjectName::Project(name)) => catalog.drop_project(name, on_missing, contents).await?,
+        (_, ObjectName::Credential(name)) => catalog.drop_credential(name, on_missing).await?,
+        (_, ObjectName::Location(name)) => catalog.drop_location(name, on_missing).await?,
+        (ObjectKind::User, ObjectName::Principal(name)) => {
+            catalog.drop_principal(name, PrincipalType::User, on_missing).await?
         }
+        (_, ObjectName::Principal(name)) => {
+            catalog.drop_principal(name, PrincipalType::Role, on_missing).await?
+        }
+        (ObjectKind::Volume, ObjectName::Dataset { project, schema, dataset }) => {
+            let expected = DatasetType::Volume;
+            catalog.drop_dataset(project, schema, dataset, expected, on_missing).await?
+        }
+        _ => return Err(unsupported(&format!("DROP {kind} of this form"), "DROP TABLE name")),
     };
     Ok(())
+}
+
+/// The catalog in which what is made has a comment, where there is one.
+fn commenting(catalog: &Catalog, comment: Option<&str>) -> Catalog {
+    match comment {
+        Some(comment) => {
+            catalog.noting(Notes { comment: Some(comment.to_string()), ..Notes::default() })
+        }
+        None => catalog.clone(),
+    }
 }
 
 /// A credential of a kind of store, if that takes such keys; `None` for those in the server's

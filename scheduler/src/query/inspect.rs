@@ -1,20 +1,23 @@
-//! DESCRIBE of what a table is besides its columns: its history, its files, its entry in the catalog.
+//! What a table is besides its columns: its history, its files, its properties, its entry in the catalog.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::{ResolvedTableReference, TableReference};
-use lakegate_catalog::{Dataset, DatasetKind, Object, Privilege, VisibleSnapshot};
+use lakegate_catalog::{Dataset, DatasetKind, FileFormat, Object, Privilege, VisibleSnapshot};
 use lakegate_engine::schema;
 use lakegate_engine::statement::Inspection;
 use lakegate_lake::delta::{AsOf, TableDetail, history_rows, history_schema};
 use lakegate_lake::{ExternalTable, Format};
 
 use super::Error;
-use super::describe::{DESCRIBE, table};
-use super::names::{Declared, absolute, declared};
+use super::alter::IN_THE_LOG;
+use super::describe::{DESCRIBE, PROPERTIES, table};
+use super::described::Described;
+use super::names::{Declared, declared};
 use super::service::QueryService;
 use super::statement::Scope;
 use super::system::columns::{batch, number, object, text, time};
@@ -29,11 +32,12 @@ impl QueryService {
     ///
     /// # Errors
     /// Arrow's own.
-    pub(super) fn inspection_schema(what: Inspection) -> Result<SchemaRef, Error> {
+    pub(super) fn inspection_schema(what: &Inspection) -> Result<SchemaRef, Error> {
         Ok(match what {
             Inspection::History(_) => schema::canonical(&history_schema()),
             Inspection::Detail => details(&[])?.schema(),
             Inspection::Extended => Arc::clone(&DESCRIBE),
+            Inspection::Properties(_) => Arc::clone(&PROPERTIES),
         })
     }
 
@@ -44,24 +48,54 @@ impl QueryService {
     pub(super) async fn inspect(
         &self,
         scope: &Scope,
-        what: Inspection,
+        what: &Inspection,
         name: &TableReference,
     ) -> Result<RecordBatch, Error> {
         let seen = self.seen_by(scope.principal).await?;
-        let name = absolute(&self.state(scope), name.clone());
-        let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
-        if what == Inspection::Extended {
-            return self.extended(scope, &seen, dataset).await;
+        let (name, dataset) = match self.described(scope, &seen, name).await? {
+            (name, Described::Dataset(dataset)) => (name, dataset),
+            (name, Described::Own(columns)) => return inspect_own(what, &name, &columns),
+        };
+        match what {
+            Inspection::Extended => return self.extended(scope, &seen, &dataset).await,
+            Inspection::Properties(wanted) => {
+                let properties = self.properties_of(scope, &seen, &dataset).await?;
+                return rows_of_properties(properties, wanted.as_deref());
+            }
+            Inspection::History(_) | Inspection::Detail => {}
         }
         seen.check_object(Privilege::Select, Object::Dataset(dataset.id), &name)?;
-        let declared = match declared(dataset)? {
+        let declared = match declared(&dataset)? {
             Declared::Table(declared) => declared,
             Declared::View(_) => return Err(no_versions(&name, "a view")),
         };
         match what {
-            Inspection::History(limit) => self.history_of(scope, &name, &declared, limit).await,
-            _ => self.detail_of(scope, dataset, &declared).await,
+            Inspection::History(limit) => self.history_of(scope, &name, &declared, *limit).await,
+            _ => self.detail_of(scope, &dataset, &declared).await,
         }
+    }
+
+    /// The properties of a dataset: those in the log of a Delta table that the principal may read,
+    /// and over them those in the catalog.
+    async fn properties_of(
+        &self,
+        scope: &Scope,
+        seen: &VisibleSnapshot,
+        dataset: &Dataset,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let is_delta = matches!(
+            &dataset.kind,
+            DatasetKind::Table(table) if table.format == FileFormat::Delta
+        );
+        if is_delta
+            && seen.may(Privilege::Select, Object::Dataset(dataset.id))
+            && let Declared::Table(declared) = declared(dataset)?
+        {
+            let log = declared.log(&self.state(scope))?;
+            let newest = self.delta.state(&log, AsOf::Latest).await?;
+            return Ok(united(newest.detail().properties, &dataset.properties));
+        }
+        Ok(dataset.properties.clone())
     }
 
     async fn history_of(
@@ -105,12 +139,12 @@ impl QueryService {
         dataset: &Dataset,
     ) -> Result<RecordBatch, Error> {
         let shown = schema::canonical(&*self.columns_now(scope, seen, dataset).await?);
-        let columns = shown
-            .fields()
-            .iter()
-            .map(|field| [field.name().clone(), field.data_type().to_string(), "YES".to_string()]);
+        let columns = shown.fields().iter().map(column_row);
         let may_read = seen.may(Privilege::Select, Object::Dataset(dataset.id));
-        let told = told(seen, dataset, may_read).into_iter();
+        // A log that cannot be read now is no reason to tell nothing.
+        let properties = self.properties_of(scope, seen, dataset).await;
+        let properties = properties.unwrap_or_else(|_| dataset.properties.clone());
+        let told = told(seen, dataset, &properties, may_read).into_iter();
         let told =
             told.filter_map(|(key, value)| Some([format!("# {key}"), value?, String::new()]));
         table(&DESCRIBE, columns.chain(told))
@@ -122,11 +156,12 @@ impl QueryService {
 fn told(
     seen: &VisibleSnapshot,
     dataset: &Dataset,
+    properties: &BTreeMap<String, String>,
     may_read: bool,
 ) -> Vec<(&'static str, Option<String>)> {
     let maker = dataset.definer.and_then(|id| seen.principal_by_id(id));
     let maker = maker.map(|found| found.name.clone());
-    let properties = (!dataset.properties.is_empty()).then(|| object(&dataset.properties));
+    let properties = (!properties.is_empty()).then(|| object(properties));
     let mut told = vec![
         ("type", Some(dataset.kind.dataset_type().as_str().to_string())),
         ("comment", dataset.comment.clone()),
@@ -141,6 +176,7 @@ fn told(
         }
         DatasetKind::View(view) => told.push(("definition", may_read.then(|| view.sql.clone()))),
         DatasetKind::Volume(volume) => {
+            told.push(("managed", Some(volume.is_managed.to_string())));
             told.push(("location", may_read.then(|| volume.location.clone())));
         }
     }
@@ -154,6 +190,26 @@ struct Detail<'a> {
     partitions: Vec<String>,
     /// What only a log tells.
     delta: Option<TableDetail>,
+}
+
+impl Detail<'_> {
+    fn properties(&self) -> BTreeMap<String, String> {
+        match &self.delta {
+            Some(delta) => united(delta.properties.clone(), &self.dataset.properties),
+            None => self.dataset.properties.clone(),
+        }
+    }
+}
+
+/// The properties of a Delta table: what Delta reads from its log, all else from the catalog where
+/// it stands there.
+fn united(
+    mut in_the_log: BTreeMap<String, String>,
+    noted: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let noted = noted.iter().filter(|(name, _)| !name.starts_with(IN_THE_LOG));
+    in_the_log.extend(noted.map(|(name, value)| (name.clone(), value.clone())));
+    in_the_log
 }
 
 fn details(rows: &[Detail<'_>]) -> Result<RecordBatch, Error> {
@@ -178,7 +234,7 @@ fn details(rows: &[Detail<'_>]) -> Result<RecordBatch, Error> {
         ),
         ("num_files", number(rows, |row| delta(row).map(|delta| delta.files))),
         ("size_in_bytes", number(rows, |row| delta(row).map(|delta| delta.bytes))),
-        ("properties", text(rows, |row| delta(row).map(|delta| object(&delta.properties)))),
+        ("properties", text(rows, |row| Some(object(&row.properties())))),
         (
             "min_reader_version",
             number(rows, |row| u64::try_from(delta(row)?.min_reader_version).ok()),
@@ -189,6 +245,38 @@ fn details(rows: &[Detail<'_>]) -> Result<RecordBatch, Error> {
         ),
         ("table_features", text(rows, |row| delta(row).map(|delta| list(&delta.features)))),
     ])
+}
+
+/// What there is to tell of a table that the service has of its own.
+fn inspect_own(
+    what: &Inspection,
+    name: &ResolvedTableReference,
+    columns: &SchemaRef,
+) -> Result<RecordBatch, Error> {
+    match what {
+        Inspection::Extended => {
+            let columns = columns.fields().iter().map(column_row);
+            let told = [["# type".to_string(), "system table".to_string(), String::new()]];
+            table(&DESCRIBE, columns.chain(told))
+        }
+        Inspection::Properties(_) => rows_of_properties(BTreeMap::new(), None),
+        Inspection::History(_) | Inspection::Detail => {
+            Err(no_versions(name, "a table of the service's own"))
+        }
+    }
+}
+
+fn column_row(field: &FieldRef) -> [String; 3] {
+    [field.name().clone(), field.data_type().to_string(), "YES".to_string()]
+}
+
+fn rows_of_properties(
+    properties: BTreeMap<String, String>,
+    wanted: Option<&str>,
+) -> Result<RecordBatch, Error> {
+    let properties = properties.into_iter();
+    let chosen = properties.filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name));
+    table(&PROPERTIES, chosen.map(|(name, value)| [name, value]))
 }
 
 fn of_milliseconds(milliseconds: i64) -> Option<SystemTime> {

@@ -6,9 +6,11 @@
 //! it ends (`registry`, `result`).
 
 mod admission;
+mod alter;
 mod command;
 mod declare;
 mod describe;
+mod described;
 mod error;
 mod explain;
 mod fresh_columns;
@@ -28,6 +30,8 @@ mod service;
 mod settings;
 mod statement;
 mod system;
+mod views;
+mod volumes;
 mod write;
 
 pub use declare::NewTable;
@@ -44,3 +48,4 @@ pub use route::{Fleet, Route, Tier, route};
 pub use service::{Config, QueryService};
 pub use settings::{Settings, Shown, TierChoice};
 pub use statement::Statement;
+pub(crate) use system::{table_columns as system_columns, table_names as system_tables};

@@ -1,5 +1,6 @@
 //! The one query path: every statement of every surface goes through here.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +20,14 @@ use lakegate_engine::statement::{self, Command, Statement as Read};
 use lakegate_lake::StringLayout;
 use lakegate_lake::delta::{Commits, DeltaTables, TakenVersions};
 use lakegate_lake::store::Stores;
+use lakegate_lake::write::WriteLimits;
 
 use super::admission::Admission;
+use super::described::Described;
 use super::history::history;
 use super::local::LocalThreads;
-use super::names::{Resolver, absolute};
-use super::registry::QueryGuard;
+use super::names::Resolver;
+use super::registry::{Begun, QueryGuard};
 use super::result::{Batches, Deadline, watch};
 use super::scope_states::ScopeStates;
 use super::statement::{Planned, Scope, Work};
@@ -36,6 +39,9 @@ use super::{
 };
 use crate::durable::Durable;
 use crate::session::Session;
+
+/// How long the end of the server waits for stores to give up unfinished files.
+const UPLOADS_TIME: Duration = Duration::from_secs(5);
 
 /// Limits of the query path.
 #[derive(Debug, Clone)]
@@ -50,8 +56,12 @@ pub struct Config {
     pub metadata_cache: ByteSize,
     /// Memory for the states of Delta tables.
     pub delta_cache: ByteSize,
-    /// Size at which written files are full.
-    pub file_bytes: ByteSize,
+    /// What one writer of a statement may hold.
+    pub write_limits: WriteLimits,
+    /// Files that one statement writes.
+    pub written_files_max: usize,
+    /// How often a commit is tried while other writers come first.
+    pub commit_attempts: NonZeroUsize,
     /// Scans up to this size run locally though there are executors.
     pub local_bytes_max: ByteSize,
     /// Queries that run at once.
@@ -127,7 +137,7 @@ impl QueryService {
         let delta = Arc::new(DeltaTables::new(config.delta_cache.as_usize()));
         let service = Arc::new(Self {
             nameless,
-            commits: Arc::new(Commits::new(Arc::clone(&delta))),
+            commits: Arc::new(Commits::new(Arc::clone(&delta), config.commit_attempts)),
             background: Background::new(),
             tables_folder: tables.to_string_lossy().into_owned(),
             delta,
@@ -146,12 +156,22 @@ impl QueryService {
         Ok((service, writer))
     }
 
-    /// Reads, resolves and plans a statement; nothing runs.
+    /// Reads, resolves and plans a statement; nothing runs. One that is refused stands in the
+    /// history like one that ran.
     ///
     /// # Errors
     /// Whatever is wrong with its text, its names or its types.
     pub async fn prepare(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         self.refuse_when_draining()?;
+        let begun = Begun::now();
+        let prepared = self.read_and_plan(session, sql).await;
+        if let Err(refusal) = &prepared {
+            self.registry.refused(&session.principal, sql, begun, refusal);
+        }
+        prepared
+    }
+
+    async fn read_and_plan(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         let scope = Scope::of(session);
         match statement::parse(sql, scope.settings.folds_identifiers())? {
             Read::Command(command) => {
@@ -164,15 +184,13 @@ impl QueryService {
             }
             Read::Describe(name) => {
                 let seen = self.seen_by(scope.principal).await?;
-                let absolute = absolute(&self.state(&scope), name.clone());
-                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
+                self.described(&scope, &seen, &name).await?;
                 Ok(Statement::with_rows(sql, Arc::clone(&describe::DESCRIBE), Work::Describe(name)))
             }
             Read::Inspect { what, name } => {
                 let seen = self.seen_by(scope.principal).await?;
-                let absolute = absolute(&self.state(&scope), name.clone());
-                seen.resolve(&absolute.catalog, &absolute.schema, &absolute.table)?;
-                let schema = Self::inspection_schema(what)?;
+                self.described(&scope, &seen, &name).await?;
+                let schema = Self::inspection_schema(&what)?;
                 Ok(Statement::with_rows(sql, schema, Work::Inspect { what, name }))
             }
             Read::ShowGrants(of) => {
@@ -273,14 +291,18 @@ impl QueryService {
             Work::Describe(name) => {
                 guard.record().run_on(Tier::Metadata, None);
                 let scope = Scope::of(session);
-                let name = absolute(&self.state(&scope), name.clone());
                 let seen = self.seen_by(scope.principal).await?;
-                let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
-                Ok(one(describe::describe(&*self.columns_now(&scope, &seen, dataset).await?)?))
+                let columns = match self.described(&scope, &seen, name).await?.1 {
+                    Described::Dataset(dataset) => {
+                        self.columns_now(&scope, &seen, &dataset).await?
+                    }
+                    Described::Own(columns) => columns,
+                };
+                Ok(one(describe::describe(&columns)?))
             }
             Work::Inspect { what, name } => {
                 guard.record().run_on(Tier::Metadata, None);
-                Ok(one(self.inspect(&Scope::of(session), *what, name).await?))
+                Ok(one(self.inspect(&Scope::of(session), what, name).await?))
             }
             Work::ShowGrants(of) => {
                 guard.record().run_on(Tier::Metadata, None);
@@ -368,6 +390,7 @@ impl QueryService {
         self.draining.store(true, Ordering::Release);
         self.registry.idle().await;
         self.background.drain().await;
+        self.stores.settled(UPLOADS_TIME).await;
     }
 
     /// Stops every running statement.

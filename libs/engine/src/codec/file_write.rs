@@ -1,18 +1,19 @@
 //! How the writing of files travels.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_lake::delta::TableRoot;
-use lakegate_lake::write::{FileFormat, FileLayout, FileWrite, FileWriteExec};
+use lakegate_lake::write::{FileFormat, FileLayout, FileWrite, FileWriteExec, WriteLimits};
 use prost::Message;
 use url::Url;
 
 use crate::schema;
 
 /// How the bytes of the node begin; no message of Ballista does.
-pub(super) const MARK: &[u8] = b"lakegate.file-write.1:";
+pub(super) const MARK: &[u8] = b"lakegate.file-write.2:";
 
 #[derive(Clone, PartialEq, Message)]
 struct WriteMessage {
@@ -33,6 +34,10 @@ struct WriteMessage {
     options: Vec<OptionMessage>,
     #[prost(uint64, tag = "8")]
     file_bytes: u64,
+    #[prost(uint64, tag = "9")]
+    memory_bytes: u64,
+    #[prost(uint64, tag = "10")]
+    open_files: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
@@ -86,7 +91,9 @@ pub(super) fn encode(node: &FileWriteExec, buf: &mut Vec<u8>) -> Result<()> {
         options: options
             .map(|(name, value)| OptionMessage { name: name.to_string(), value })
             .collect(),
-        file_bytes: write.file_bytes,
+        file_bytes: write.limits.file_bytes,
+        memory_bytes: write.limits.memory_bytes,
+        open_files: write.limits.open_files.get() as u64,
     };
     buf.extend_from_slice(MARK);
     message.encode(buf).map_err(|error| internal_datafusion_err!("encoding a write: {error}"))
@@ -127,7 +134,14 @@ pub(super) fn decode(
         columns: schema::decode(&message.columns)?,
         partitions: message.partitions.iter().map(|column| *column as usize).collect(),
         format,
-        file_bytes: message.file_bytes,
+        limits: WriteLimits {
+            file_bytes: message.file_bytes,
+            memory_bytes: message.memory_bytes,
+            open_files: usize::try_from(message.open_files)
+                .ok()
+                .and_then(NonZeroUsize::new)
+                .ok_or_else(|| malformed("no file may be open".to_string()))?,
+        },
     };
     Ok(Arc::new(FileWriteExec::new(Arc::clone(input), Arc::new(write))))
 }
@@ -159,7 +173,11 @@ mod tests {
             columns: rows.schema(),
             partitions: vec![1],
             format: FileFormat::CSV.with_option("delimiter", ";").unwrap(),
-            file_bytes: 9,
+            limits: WriteLimits {
+                file_bytes: 9,
+                memory_bytes: 10,
+                open_files: NonZeroUsize::new(11).unwrap(),
+            },
         };
         let plan = Arc::new(FileWriteExec::new(rows, Arc::new(write.clone())));
         let codec = PlanNodes::default();

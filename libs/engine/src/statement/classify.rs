@@ -45,6 +45,11 @@ fn classify_sql(sql: Sql, fold: bool) -> Result<Statement, Error> {
             Ok(Statement::Command(Command::CreateSchema { name, if_not_exists }))
         }
         Sql::CreateView(view) => create_view(view, fold),
+        Sql::AlterView { name, columns, query, .. } => Ok(Statement::Command(Command::AlterView {
+            name: reference_of(&name, fold)?,
+            columns: columns.iter().map(|column| text_of(column, fold)).collect(),
+            query: query.to_string(),
+        })),
         Sql::Drop { object_type, if_exists, names, cascade, .. } => {
             drop_objects(object_type, &names, if_exists, cascade, fold)
         }

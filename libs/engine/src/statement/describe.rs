@@ -1,4 +1,4 @@
-//! `DESCRIBE HISTORY | DETAIL | EXTENDED | TABLE`, which the general parser takes for names of tables.
+//! `DESCRIBE HISTORY | DETAIL | EXTENDED | TABLE | VIEW | VOLUME`, which the general parser takes for names of tables.
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -10,7 +10,7 @@ use super::names::reference_of;
 use super::{Error, Statement};
 
 /// What is asked of a table besides its columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inspection {
     /// What was done to it, commit by commit: so many of the newest, all that are shown without.
     History(Option<usize>),
@@ -18,6 +18,8 @@ pub enum Inspection {
     Detail,
     /// Its columns, and what the catalog tells of it.
     Extended,
+    /// Its properties, or the one of this name.
+    Properties(Option<String>),
 }
 
 /// Reads a statement of these; `None` for another one.
@@ -38,7 +40,9 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
         return Ok(None);
     }
     let mut what = match second.as_str() {
-        "TABLE" => None,
+        "TABLE" | "VIEW" => None,
+        // A volume has no columns.
+        "VOLUME" => Some(Inspection::Extended),
         "HISTORY" => Some(Inspection::History(None)),
         "DETAIL" => Some(Inspection::Detail),
         "EXTENDED" | "FORMATTED" => Some(Inspection::Extended),

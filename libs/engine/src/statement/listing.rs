@@ -1,5 +1,5 @@
-//! `SHOW` of what is governed: projects, places, principals, grants. Answered by queries of the schema
-//! `system`, which knows nothing that the caller may not know.
+//! `SHOW` of what is governed: projects, volumes, places, principals, grants, properties. Most are
+//! answered by queries of the schema `system`, which knows nothing that the caller may not know.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -7,9 +7,9 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use super::governance::{ObjectKind, kind_of};
-use super::names::text_of;
-use super::show::{parsed, quoted};
-use super::{Error, Statement};
+use super::names::{reference_of, text_of};
+use super::show::{in_schema, parsed, quoted};
+use super::{Error, Inspection, Statement};
 
 /// Which grants are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +40,10 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
         "CREDENTIALS" => "SELECT name, type, secrets, options, comment FROM system.credentials",
         "USERS" => "SELECT name, is_admin, comment FROM system.principals WHERE type = 'user'",
         "ROLES" => "SELECT name, comment FROM system.principals WHERE type = 'role'",
-        "GRANTS" => "",
+        "VOLUMES" => {
+            "SELECT project, schema, name, location, comment FROM system.volumes WHERE true"
+        }
+        "GRANTS" | "TBLPROPERTIES" => "",
         _ => return Ok(None),
     };
     let mut reader = Reader {
@@ -49,10 +52,14 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
     };
     reader.parser.next_token();
     reader.parser.next_token();
-    let statement = if what == "GRANTS" {
-        Statement::ShowGrants(reader.grants()?)
-    } else {
-        parsed(&reader.filtered(query)?)?
+    let statement = match what.as_str() {
+        "GRANTS" => Statement::ShowGrants(reader.grants()?),
+        "TBLPROPERTIES" => reader.properties()?,
+        "VOLUMES" => {
+            let scope = reader.scope()?;
+            parsed(&reader.filtered(&format!("{query}{scope}"), "1, 2, 3")?)?
+        }
+        _ => parsed(&reader.filtered(query, "1")?)?,
     };
     reader.end()?;
     Ok(Some(statement))
@@ -64,19 +71,46 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The query with the condition that LIKE makes, by name.
-    fn filtered(&mut self, query: &str) -> Result<String, Error> {
+    /// The query with the condition that LIKE makes, in the order of these columns.
+    fn filtered(&mut self, query: &str, order: &str) -> Result<String, Error> {
         let operator = match self.parser.parse_one_of_keywords(&[Keyword::LIKE, Keyword::ILIKE]) {
             Some(Keyword::LIKE) => "LIKE",
             Some(_) => "ILIKE",
-            None => return Ok(format!("{query} ORDER BY 1")),
+            None => return Ok(format!("{query} ORDER BY {order}")),
         };
         let Token::SingleQuotedString(pattern) = self.parser.next_token().token else {
             return Err(Error::Expected { expected: "a pattern in quotes after LIKE" });
         };
         let pattern = quoted(&pattern);
         let and = if query.contains(" WHERE ") { "AND" } else { "WHERE" };
-        Ok(format!("{query} {and} name {operator} {pattern} ORDER BY 1"))
+        Ok(format!("{query} {and} name {operator} {pattern} ORDER BY {order}"))
+    }
+
+    /// The condition of `IN schema`, where it is said.
+    fn scope(&mut self) -> Result<String, Error> {
+        if self.parser.parse_one_of_keywords(&[Keyword::IN, Keyword::FROM]).is_none() {
+            return Ok(String::new());
+        }
+        let name = self.parser.parse_object_name(false).map_err(Error::Syntax)?;
+        in_schema(&reference_of(&name, self.fold)?, "project", "schema")
+    }
+
+    /// `name`, or `name ('property')`.
+    fn properties(&mut self) -> Result<Statement, Error> {
+        let expected = || Error::Expected { expected: "one property: ('name')" };
+        let name = self.parser.parse_object_name(false).map_err(Error::Syntax)?;
+        let name = reference_of(&name, self.fold)?;
+        let mut property = None;
+        if self.parser.consume_token(&Token::LParen) {
+            match self.parser.next_token().token {
+                Token::SingleQuotedString(name) => property = Some(name),
+                _ => return Err(expected()),
+            }
+            if !self.parser.consume_token(&Token::RParen) {
+                return Err(expected());
+            }
+        }
+        Ok(Statement::Inspect { what: Inspection::Properties(property), name })
     }
 
     fn grants(&mut self) -> Result<GrantsOf, Error> {
@@ -160,6 +194,8 @@ mod tests {
     fn lists_are_queries_of_the_system_schema() {
         for (sql, part) in [
             ("SHOW USERS", "type = 'user' ORDER BY"),
+            ("SHOW VOLUMES IN P.s LIKE 'a%'", "AND project = 'p' AND schema = 's' AND name LIKE"),
+            ("SHOW VOLUMES", "WHERE true ORDER BY"),
             ("SHOW ROLES LIKE 'a''%'", "AND name LIKE 'a''%'"),
             ("SHOW LOCATIONS ILIKE 'x'", "WHERE name ILIKE 'x'"),
             ("SHOW PROJECTS", "system.projects"),
@@ -171,10 +207,27 @@ mod tests {
     }
 
     #[test]
+    fn properties_are_asked_for_all_or_one() {
+        for (sql, wanted) in [
+            ("SHOW TBLPROPERTIES s.t;", None),
+            ("show tblproperties T ('delta.appendOnly')", Some("delta.appendOnly".to_string())),
+        ] {
+            let Ok(Statement::Inspect { what, .. }) = parse(sql, true) else { panic!("{sql}") };
+            assert_eq!(what, Inspection::Properties(wanted), "{sql}");
+        }
+    }
+
+    #[test]
     fn what_does_not_belong_there_is_refused() {
-        for sql in
-            ["SHOW USERS ON t", "SHOW GRANTS LIKE 'x'", "SHOW ROLES LIKE x", "SHOW USERS; SELECT 1"]
-        {
+        for sql in [
+            "SHOW TBLPROPERTIES t ()",
+            "SHOW TBLPROPERTIES",
+            "SHOW VOLUMES IN a.b.c",
+            "SHOW USERS ON t",
+            "SHOW GRANTS LIKE 'x'",
+            "SHOW ROLES LIKE x",
+            "SHOW USERS; SELECT 1",
+        ] {
             assert!(parse(sql, true).is_err(), "{sql}");
         }
         assert!(matches!(parse("SHOW \"users\"", true), Ok(Statement::ShowSetting(_))));

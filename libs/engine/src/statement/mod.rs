@@ -7,6 +7,8 @@ mod listing;
 mod multisets;
 mod names;
 mod nesting;
+mod properties;
+mod refused;
 mod show;
 mod versions;
 mod write;
@@ -21,9 +23,10 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use lakegate_common::{Coded, ErrorCode};
 
 pub use describe::Inspection;
-pub use governance::{Governance, ObjectKind, Verb};
+pub use governance::{Change, Governance, ObjectKind, Verb};
 pub use listing::GrantsOf;
 pub use nesting::check_nesting;
+pub use refused::shown_of_unread;
 pub use versions::{Reading, name_apart};
 pub use write::{CreateTable, Write};
 
@@ -85,6 +88,15 @@ pub enum Command {
         or_replace: bool,
         /// An existing view is no error.
         if_not_exists: bool,
+    },
+    /// `ALTER VIEW … AS`: another query for a view that is there.
+    AlterView {
+        /// The view's name.
+        name: TableReference,
+        /// Column names to give, or none.
+        columns: Vec<String>,
+        /// The text of its query.
+        query: String,
     },
     /// `DROP TABLE | VIEW | SCHEMA`.
     Drop {

@@ -63,34 +63,38 @@ pub(super) fn parsed(text: &str) -> Result<Statement, Error> {
 
 fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Result<String, Error> {
     let mut text = "SELECT table_catalog AS project, table_schema AS schema, table_name AS name, table_type AS kind \
-                    FROM information_schema.tables WHERE table_schema <> 'information_schema'"
+                    FROM information_schema.tables WHERE true"
         .to_string();
     if let Some(kind) = kind {
         text.push_str(&format!(" AND table_type = '{kind}'"));
     }
-    if let Some(scope) = scope(options, fold)? {
-        match scope {
-            TableReference::Bare { table } => {
-                text.push_str(&format!(" AND table_schema = {}", quoted(&table)))
-            }
-            TableReference::Partial { schema, table } => {
-                text.push_str(&format!(
-                    " AND table_catalog = {} AND table_schema = {}",
-                    quoted(&schema),
-                    quoted(&table)
-                ));
-            }
-            TableReference::Full { .. } => {
-                return Err(Error::InvalidName {
-                    name: scope.to_string(),
-                    expected: "a schema: [project.]schema",
-                });
-            }
-        }
-    }
+    text.push_str(&match scope(options, fold)? {
+        Some(scope) => in_schema(&scope, "table_catalog", "table_schema")?,
+        // What the service has of its own is listed where it is asked for.
+        None => " AND table_schema NOT IN ('information_schema', 'system')".to_string(),
+    });
     text.push_str(&filter(options, "table_name")?);
     text.push_str(" ORDER BY 1, 2, 3");
     Ok(text)
+}
+
+/// The condition of being in a schema, on the columns of these names.
+pub(super) fn in_schema(
+    scope: &TableReference,
+    project_column: &str,
+    schema_column: &str,
+) -> Result<String, Error> {
+    let equals = |column: &str, value: &str| format!(" AND {column} = {}", quoted(value));
+    match scope {
+        TableReference::Bare { table } => Ok(equals(schema_column, table)),
+        TableReference::Partial { schema, table } => {
+            Ok(equals(project_column, schema) + &equals(schema_column, table))
+        }
+        TableReference::Full { .. } => Err(Error::InvalidName {
+            name: scope.to_string(),
+            expected: "a schema: [project.]schema",
+        }),
+    }
 }
 
 fn columns(options: &ShowStatementOptions, fold: bool) -> Result<Statement, Error> {

@@ -1,11 +1,28 @@
 //! Blocks of objects and their names.
 
 use std::fmt;
+use std::ops::Range;
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 /// The size of a block, but for the last of an object.
-pub(crate) const BLOCK_BYTES: u64 = 1 << 20;
+pub(crate) const BLOCK_BYTES: u64 = 256 << 10;
+
+/// What is kept of a block: all of it, or what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Where it begins in the object.
+    pub(crate) begin: u64,
+    pub(crate) bytes: Bytes,
+}
+
+impl Part {
+    /// The bytes of the object that this is.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.begin..self.begin + self.bytes.len() as u64
+    }
+}
 
 /// The name of one block of one version of one object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +37,7 @@ impl BlockKey {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
+        hash.update(BLOCK_BYTES.to_le_bytes());
         hash.update(index.to_le_bytes());
         Self(hash.finalize().into())
     }

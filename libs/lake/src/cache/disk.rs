@@ -9,14 +9,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::{BlockKey, file};
+use super::{BlockKey, Part, file};
 
-/// Blocks that wait to be written; more are not kept.
-const WAITING_MAX: usize = 32;
+/// Blocks that wait to be written, 32 MiB; more are not kept.
+const WAITING_MAX: usize = 128;
 const ENDING: &str = "block";
 const UNFINISHED: &str = "unfinished";
 
@@ -25,7 +24,7 @@ const UNFINISHED: &str = "unfinished";
 pub(super) struct Disk {
     files: Arc<Files>,
     /// `None` only while this is dropped.
-    writer: Option<SyncSender<(BlockKey, Bytes)>>,
+    writer: Option<SyncSender<(BlockKey, Part)>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -61,7 +60,7 @@ impl Disk {
     }
 
     /// A block, if there is a sound file of it. One that is not sound is removed.
-    pub(super) async fn read(&self, key: BlockKey) -> Option<Bytes> {
+    pub(super) async fn read(&self, key: BlockKey) -> Option<Part> {
         self.files.index.lock().sizes.get(&key)?;
         let files = Arc::clone(&self.files);
         let read = tokio::task::spawn_blocking(move || {
@@ -75,10 +74,11 @@ impl Disk {
         read.await.ok().flatten()
     }
 
-    /// Has a block written, unless it is there or too many wait.
-    pub(super) fn write(&self, key: BlockKey, block: Bytes) {
+    /// Has a block written, unless as much of it is there or too many wait.
+    pub(super) fn write(&self, key: BlockKey, block: Part) {
+        let is_more = |there: &u64| *there < file_bytes(&block);
         if let Some(writer) = &self.writer
-            && !self.files.index.lock().sizes.contains(&key)
+            && self.files.index.lock().sizes.peek(&key).is_none_or(is_more)
         {
             // A full queue means that the disk is slower than the store: then it is no use.
             let _ = writer.try_send((key, block));
@@ -128,7 +128,7 @@ impl Files {
         Ok(())
     }
 
-    fn write_all(&self, waiting: &Receiver<(BlockKey, Bytes)>) {
+    fn write_all(&self, waiting: &Receiver<(BlockKey, Part)>) {
         let mut is_failing = false;
         for (key, block) in waiting {
             let written = self.write(&key, &block);
@@ -142,8 +142,8 @@ impl Files {
         }
     }
 
-    fn write(&self, key: &BlockKey, block: &Bytes) -> io::Result<()> {
-        let bytes = (file::HEADER_BYTES + block.len()) as u64;
+    fn write(&self, key: &BlockKey, block: &Part) -> io::Result<()> {
+        let bytes = file_bytes(block);
         // Room is made before, so that the bound holds at every moment.
         let evicted = self.index.lock().make_room(bytes);
         for key in evicted {
@@ -192,6 +192,10 @@ impl Index {
             self.bytes -= size;
         }
     }
+}
+
+fn file_bytes(block: &Part) -> u64 {
+    (file::HEADER_BYTES + block.bytes.len()) as u64
 }
 
 /// A file that cannot be removed is one that is gone, or that the next start removes.

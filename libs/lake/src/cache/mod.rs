@@ -1,7 +1,7 @@
 //! Parts of objects that were read, kept in memory and on disk for the next query.
 //!
-//! What is kept is a block of an object *at one version*: the key says which object, with the tag
-//! that its store gave it, so another version is another key and nothing must ever be taken back.
+//! What is kept is a block of an object *at one version*, or the part of it that was asked for: the
+//! key says which object, with the tag that its store gave it, so another version is another key and nothing must ever be taken back.
 //! Whoever asks has looked at the object first ([`crate::store`]), hence no block is served that
 //! the caller could not read, or that the object no longer has.
 //!
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-pub(crate) use block::{BLOCK_BYTES, BlockKey};
+pub(crate) use block::{BLOCK_BYTES, BlockKey, Part};
 
 use disk::Disk;
 use memory::Memory;
@@ -58,22 +58,23 @@ impl DataCache {
         Ok(Some(Arc::new(Self { memory: Mutex::new(Memory::new(limits.memory)), disk })))
     }
 
-    /// A block, if it is here.
-    pub(crate) async fn get(&self, key: &BlockKey) -> Option<Bytes> {
+    /// What is here of a block.
+    pub(crate) async fn get(&self, key: &BlockKey) -> Option<Part> {
         let kept = self.memory.lock().get(key);
         if kept.is_some() {
             return kept;
         }
-        let bytes = self.disk.read(*key).await?;
-        self.memory.lock().insert(*key, bytes.clone());
-        Some(bytes)
+        let part = self.disk.read(*key).await?;
+        self.memory.lock().insert(*key, part.clone());
+        Some(part)
     }
 
-    /// Keeps a block. Writing it to disk happens later, or not where the disk is behind.
-    pub(crate) fn put(&self, key: BlockKey, bytes: &Bytes) {
-        // The block may be a part of a larger answer, which it would hold as a whole.
-        let bytes = Bytes::copy_from_slice(bytes);
-        self.memory.lock().insert(key, bytes.clone());
-        self.disk.write(key, bytes);
+    /// Keeps a block, or what was read of it. Writing it to disk happens later, or not where the
+    /// disk is behind.
+    pub(crate) fn put(&self, key: BlockKey, begin: u64, bytes: &[u8]) {
+        // It may lie in a larger answer, which it would hold as a whole.
+        let part = Part { begin, bytes: Bytes::copy_from_slice(bytes) };
+        self.memory.lock().insert(key, part.clone());
+        self.disk.write(key, part);
     }
 }

@@ -7,14 +7,19 @@ use tempfile::TempDir;
 
 use super::*;
 
-const ONE_MIB: usize = 1 << 20;
+const BLOCK: usize = BLOCK_BYTES as usize;
 
 fn key(index: u64) -> BlockKey {
     BlockKey::new("s3://lake", "x.parquet", "tag", index)
 }
 
-fn block(index: u64) -> Bytes {
-    Bytes::from(vec![u8::try_from(index % 251).unwrap(); ONE_MIB])
+fn block(index: u64) -> Part {
+    let bytes = Bytes::from(vec![u8::try_from(index % 251).unwrap(); BLOCK]);
+    Part { begin: index * BLOCK_BYTES, bytes }
+}
+
+fn put(cache: &DataCache, index: u64) {
+    cache.put(key(index), index * BLOCK_BYTES, &block(index).bytes);
 }
 
 fn open(folder: &Path, memory: usize, disk: u64) -> Arc<DataCache> {
@@ -35,7 +40,7 @@ fn left_by_another(count: u64) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let cache = open(folder.path(), 0, 1 << 30);
     for index in 0..count {
-        cache.put(key(index), &block(index));
+        put(&cache, index);
     }
     // Waits until all are written.
     drop(cache);
@@ -46,10 +51,10 @@ fn left_by_another(count: u64) -> TempDir {
 async fn memory_and_disk_keep_their_bounds() {
     let folder = tempfile::tempdir().unwrap();
     let disk = 5 * BLOCK_BYTES;
-    let cache = open(folder.path(), 3 * ONE_MIB, disk);
+    let cache = open(folder.path(), 3 * BLOCK, disk);
     for index in 0..40 {
-        cache.put(key(index), &block(index));
-        assert!(cache.memory.lock().bytes() <= 3 * ONE_MIB);
+        put(&cache, index);
+        assert!(cache.memory.lock().bytes() <= 3 * BLOCK);
         assert!(bytes_in(folder.path()) <= disk);
     }
     assert_eq!(cache.get(&key(39)).await.unwrap(), block(39));
@@ -65,7 +70,7 @@ async fn blocks_outlive_the_process_as_far_as_the_bound_allows() {
     fs::write(folder.path().join("unfinished"), "half").unwrap();
     fs::write(folder.path().join("stranger.block"), "none of ours").unwrap();
     let bound = 3 * (BLOCK_BYTES + 100);
-    let cache = open(folder.path(), ONE_MIB, bound);
+    let cache = open(folder.path(), BLOCK, bound);
     assert!(bytes_in(folder.path()) <= bound);
     assert_eq!(files(folder.path()).len(), 3);
     let mut kept = 0;
@@ -84,7 +89,7 @@ async fn files_that_are_not_what_was_written_are_read_no_more() {
     let cache = open(folder.path(), 0, 1 << 30);
     let path = |index| folder.path().join(format!("{}.block", key(index)));
     let mut flipped = fs::read(path(0)).unwrap();
-    flipped[ONE_MIB / 2] ^= 1;
+    flipped[BLOCK / 2] ^= 1;
     fs::write(path(0), flipped).unwrap();
     let whole = fs::read(path(1)).unwrap();
     fs::write(path(1), &whole[..whole.len() / 2]).unwrap();
@@ -95,9 +100,24 @@ async fn files_that_are_not_what_was_written_are_read_no_more() {
         assert!(!path(index).exists(), "{index}");
     }
     assert_eq!(cache.get(&key(3)).await.unwrap(), block(3));
-    cache.put(key(0), &block(0));
+    put(&cache, 0);
     drop(cache);
     assert!(path(0).exists());
+}
+
+#[tokio::test]
+async fn more_of_a_block_takes_the_place_of_less_also_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |range: std::ops::Range<usize>| Part {
+        begin: range.start as u64,
+        bytes: block(0).bytes.slice(range),
+    };
+    for range in [10..20, 5..40, 30..50] {
+        let cache = open(folder.path(), 0, 1 << 30);
+        cache.put(key(0), range.start as u64, &part(range).bytes);
+    }
+    let cache = open(folder.path(), 0, 1 << 30);
+    assert_eq!(cache.get(&key(0)).await.unwrap(), part(5..40));
 }
 
 #[test]

@@ -19,11 +19,13 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::TableRoot;
+use super::actions::ActionFiles;
 use super::blocking::CallersRuntime;
 
 /// Reads a table's log and files, those in its folder alone, and writes nothing but commits.
 pub(super) struct LogEngine {
     inner: DefaultEngine<CallersRuntime>,
+    actions: Arc<ActionFiles>,
     root: Arc<TableRoot>,
     known: Option<Arc<KnownCommits>>,
 }
@@ -33,6 +35,7 @@ pub(super) struct LogEngine {
 pub(super) struct KnownCommits {
     commits: Vec<FileMeta>,
     folder: Url,
+    version: u64,
     /// What the next commit's name begins with.
     next: Url,
 }
@@ -44,7 +47,7 @@ impl KnownCommits {
         let next = folder.join(&format!("{:020}", snapshot.version().saturating_add(1)))?;
         let commits = &snapshot.log_segment().listed.ascending_commit_files;
         let commits = commits.iter().map(|commit| commit.location.clone()).collect();
-        Ok(Self { commits, folder, next })
+        Ok(Self { commits, folder, version: snapshot.version(), next })
     }
 
     /// Whether a listing from `path` on is one of the log that reaches into what is known.
@@ -56,15 +59,29 @@ impl KnownCommits {
         let known = self.commits.iter().filter(|file| file.location.as_str() >= path.as_str());
         known.cloned().map(Ok).collect()
     }
+
+    /// The commits that came since, asked for one by one.
+    fn since(&self, store: &dyn StorageHandler) -> KernelResult<Vec<KernelResult<FileMeta>>> {
+        let mut found = Vec::new();
+        for version in self.version.saturating_add(1).. {
+            match store.head(&self.folder.join(&format!("{version:020}.json"))?) {
+                Ok(commit) => found.push(Ok(commit)),
+                Err(KernelError::FileNotFound(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl LogEngine {
     /// For threads that may block, on the runtime of the calling task.
     pub(super) fn new(store: Arc<dyn ObjectStore>, root: &TableRoot) -> Self {
-        let inner = DefaultEngineBuilder::new(store)
+        let inner = DefaultEngineBuilder::new(Arc::clone(&store))
             .with_task_executor(Arc::new(CallersRuntime::current()))
             .build();
-        Self { inner, root: Arc::new(root.clone()), known: None }
+        let actions = Arc::new(ActionFiles::new(inner.json_handler(), store));
+        Self { inner, actions, root: Arc::new(root.clone()), known: None }
     }
 
     /// The same for writing a checkpoint, whose name the reader itself makes up.
@@ -90,7 +107,7 @@ impl Engine for LogEngine {
     }
 
     fn json_handler(&self) -> Arc<dyn JsonHandler> {
-        self.inner.json_handler()
+        Arc::clone(&self.actions) as _
     }
 
     fn parquet_handler(&self) -> Arc<dyn ParquetHandler> {
@@ -133,6 +150,11 @@ impl StorageHandler for InFolder<dyn StorageHandler> {
     ) -> KernelResult<KernelResultIteratorStatic<FileMeta>> {
         self.check(path)?;
         match &self.known {
+            // A folder of this machine is listed as a whole, whatever the first name asked for.
+            Some(known) if known.reaches(path) && path.scheme() == "file" => {
+                let new = known.since(self.inner.as_ref())?;
+                Ok(Box::new(known.from(path).into_iter().chain(new)))
+            }
             Some(known) if known.reaches(path) => {
                 let new =
                     self.inner.list_from_with_cancellation(&known.next, cancellation_token)?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use datafusion::execution::session_state::SessionState;
 use delta_kernel::cancellation::CancellationTokenRef;
 use delta_kernel::history_manager::{HistoryCommitType, first_version_after, latest_version_as_of};
-use delta_kernel::{KernelResult, Snapshot, SnapshotRef};
-use futures::TryStreamExt;
-use object_store::ObjectStore;
+use delta_kernel::{FileMeta, KernelResult, Snapshot, SnapshotRef};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
 
 use super::TableRoot;
 use super::blocking::blocking;
-use super::failure::{failure, version_failure};
+use super::failure::{failure, newest_failure, version_failure};
 use super::files::{FileList, added_files, all_files};
 use super::guarded::{KnownCommits, LogEngine};
 use super::schema::DeltaSchema;
@@ -23,6 +23,9 @@ const INCREMENTAL_COMMITS_MAX: u64 = 1_000;
 /// Commits after its checkpoint that a state names before it looks for a newer checkpoint.
 const COMMITS_AFTER_CHECKPOINT_MAX: u64 = 100;
 
+/// Bytes of what writers say of the newest checkpoint; where they say more, they are not heard.
+const LAST_CHECKPOINT_BYTES_MAX: u64 = 1 << 20;
+
 /// What going on from a version does with checkpoints written since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Checkpoints {
@@ -32,13 +35,29 @@ enum Checkpoints {
     Leave,
 }
 
-/// Whether a state has gone far from its checkpoint. It looks for a newer one only now and then,
-/// because that lists the log from the checkpoint on; else it is listed from the state on.
+/// Whether a state has gone far from its checkpoint. It looks for a newer one only now and then.
 fn looks_for_checkpoint(snapshot: &Snapshot) -> bool {
     let checkpoint = snapshot.log_segment().checkpoint_version.unwrap_or_default();
     let commits = snapshot.version().saturating_sub(checkpoint);
     commits >= COMMITS_AFTER_CHECKPOINT_MAX
         && snapshot.version().is_multiple_of(COMMITS_AFTER_CHECKPOINT_MAX)
+}
+
+/// What writers say of the newest checkpoint, where a log has one.
+#[derive(Deserialize)]
+struct LastCheckpoint {
+    version: u64,
+}
+
+/// Whether a file is the one that was listed. Of a single file some stores tell the time in whole
+/// seconds.
+fn is_file(found: &ObjectMeta, listed: &FileMeta) -> bool {
+    let found_at = found.last_modified.timestamp_millis();
+    let listed_at = match found_at.rem_euclid(1_000) {
+        0 => listed.last_modified - listed.last_modified.rem_euclid(1_000),
+        _ => listed.last_modified,
+    };
+    found.size == listed.size && found_at == listed_at
 }
 
 /// Which version of a table.
@@ -171,7 +190,10 @@ impl DeltaLog {
             Standing::Old => {}
         }
         let adopts = looks_for_checkpoint(&known.snapshot);
-        if adopts && let Some(state) = self.gone_on(known, Checkpoints::Adopt).await? {
+        if adopts
+            && self.has_newer_checkpoint(known).await
+            && let Some(state) = self.gone_on(known, Checkpoints::Adopt).await?
+        {
             return Ok(state);
         }
         match self.gone_on(known, Checkpoints::Leave).await? {
@@ -209,36 +231,48 @@ impl DeltaLog {
         }
         let reads = (Arc::clone(known), Arc::clone(&newest));
         let changed = self.read(move |engine, _| added_files(engine, &reads.0, &reads.1)).await?;
-        changed.map(|files| self.held(newest, schema, files)).transpose()
+        changed.map(|files| self.held(newest, schema, files, &known.files)).transpose()
     }
 
-    /// What has become of a version since it was read. One listing from its commit on.
+    /// What has become of a version since it was read. Two requests, whatever the log's length.
     async fn standing(&self, known: &TableState) -> Result<Standing, Error> {
-        let unreadable = |error| {
-            failure(self.root.url().as_str(), delta_kernel::KernelError::ObjectStore(error))
-        };
         let Some(commit) = &known.snapshot.log_segment().listed.latest_commit_file else {
             return Ok(Standing::Old);
         };
-        let folder = self.root.folder().clone().join("_delta_log");
-        let before = folder.clone().join(format!("{:020}", known.version()));
-        let own = format!("{:020}.json", known.version());
-        let next = format!("{:020}.json", known.version().saturating_add(1));
-        let mut standing = Standing::Replaced;
-        let mut listing = self.store.list_with_offset(Some(&folder), &before);
-        let mut follows = false;
-        while let Some(file) = listing.try_next().await.map_err(unreadable)? {
-            match file.location.filename() {
-                Some(name) if name == own => {
-                    let same = file.size == commit.location.size
-                        && file.last_modified.timestamp_millis() == commit.location.last_modified;
-                    standing = if same { Standing::Newest } else { Standing::Replaced };
-                }
-                Some(name) if name == next => follows = true,
-                _ => {}
-            }
+        let next = known.version().saturating_add(1);
+        let (own, next) = tokio::join!(self.commit_file(known.version()), self.commit_file(next));
+        Ok(match (own?, next?) {
+            (Some(own), next) if is_file(&own, &commit.location) => match next {
+                Some(_) => Standing::Old,
+                None => Standing::Newest,
+            },
+            _ => Standing::Replaced,
+        })
+    }
+
+    /// Whether there is a checkpoint after that of a version, as far as writers say. To go on from
+    /// it, the log is listed; without it, the commits are read as well.
+    async fn has_newer_checkpoint(&self, known: &TableState) -> bool {
+        let file = self.root.folder().clone().join("_delta_log").join("_last_checkpoint");
+        let Ok(found) = self.store.get(&file).await else { return false };
+        if found.meta.size > LAST_CHECKPOINT_BYTES_MAX {
+            return false;
         }
-        Ok(if follows && standing == Standing::Newest { Standing::Old } else { standing })
+        let Ok(text) = found.bytes().await else { return false };
+        let last: Result<LastCheckpoint, _> = serde_json::from_slice(&text);
+        last.is_ok_and(|last| {
+            known.snapshot.log_segment().checkpoint_version.is_none_or(|own| last.version > own)
+        })
+    }
+
+    /// The file of a version's commit, if there is one.
+    async fn commit_file(&self, version: u64) -> Result<Option<ObjectMeta>, Error> {
+        let folder = self.root.folder().clone().join("_delta_log");
+        match self.store.head(&folder.join(format!("{version:020}.json"))).await {
+            Ok(file) => Ok(Some(file)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure(self.root.url().as_str(), error.into())),
+        }
     }
 
     /// The newest version that is not younger than `time`, in milliseconds since 1970-01-01 UTC,
@@ -282,7 +316,7 @@ impl DeltaLog {
         });
         built.await.map_err(|error| match version {
             Some(version) => version_failure(self.root.url().as_str(), version, error),
-            None => failure(self.root.url().as_str(), error),
+            None => newest_failure(self.root.url().as_str(), error),
         })
     }
 
@@ -291,17 +325,18 @@ impl DeltaLog {
         let reads = (Arc::clone(&snapshot), schema.clone());
         let files =
             self.read(move |engine, token| all_files(engine, &reads.0, &reads.1, token)).await?;
-        self.held(snapshot, schema, files)
+        self.held(snapshot, schema, files, &FileList::default())
     }
 
-    /// A state all of whose files may be read.
+    /// A state all of whose files may be read; those of `known` may.
     fn held(
         &self,
         snapshot: SnapshotRef,
         schema: DeltaSchema,
         files: FileList,
+        known: &FileList,
     ) -> Result<Arc<TableState>, Error> {
-        files.check_places(&self.root)?;
+        files.check_places(&self.root, known)?;
         Ok(Arc::new(TableState { root: self.root.clone(), snapshot, schema, files }))
     }
 

@@ -4,6 +4,7 @@
 //! a table. Tables whose files have all columns under their own names and no deleted rows become
 //! plain Parquet scans; the others get [`DeltaScanExec`] above such a scan.
 
+mod actions;
 mod adapter;
 mod blocking;
 mod cache;

@@ -17,6 +17,7 @@ use object_store::{
 use parking_lot::Mutex;
 
 use super::build::build;
+use super::uploads::Uploads;
 use super::{AccessSource, Bounds, StoreUrl};
 use crate::Error;
 
@@ -36,13 +37,20 @@ struct Inner {
     bucket: String,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
+    uploads: Uploads,
     /// By prefix and version of their access.
     stores: Mutex<HashMap<(String, u64), Arc<dyn ObjectStore>>>,
 }
 
 impl BucketStore {
-    pub(super) fn new(bucket: String, source: Arc<dyn AccessSource>, bounds: Bounds) -> Self {
-        Self { inner: Arc::new(Inner { bucket, source, bounds, stores: Mutex::default() }) }
+    pub(super) fn new(
+        bucket: String,
+        source: Arc<dyn AccessSource>,
+        bounds: Bounds,
+        uploads: Uploads,
+    ) -> Self {
+        let stores = Mutex::default();
+        Self { inner: Arc::new(Inner { bucket, source, bounds, uploads, stores }) }
     }
 
     /// The store that serves `path`.
@@ -53,7 +61,8 @@ impl BucketStore {
     /// The store that serves what lies below `prefix`.
     async fn below(&self, prefix: Option<&Path>) -> Result<Arc<dyn ObjectStore>> {
         // The end of a folder's name is part of what a location covers.
-        let folder = prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default();
+        let folder = prefix.filter(|prefix| !prefix.as_ref().is_empty());
+        let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
         self.find(&folder).await.map_err(generic)
     }
 
@@ -109,7 +118,8 @@ impl ObjectStore for BucketStore {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.of(location).await?.put_multipart_opts(location, options).await
+        let store = self.of(location).await?;
+        self.inner.uploads.begin(store, location.clone(), options).await
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {

@@ -19,6 +19,7 @@ mod per_query;
 mod read_only;
 mod registry;
 mod settings;
+mod uploads;
 mod url;
 mod usage;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::url::Url;
 use datafusion::error::DataFusionError;
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::bucket::BucketStore;
 use super::kept::KeptAccess;
+use super::uploads::Uploads;
 use super::{AccessSource, Bounds, QueryStores, StoreUrl};
 use crate::cache::DataCache;
 
@@ -25,6 +27,7 @@ pub struct Stores {
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
     cache: Option<Arc<DataCache>>,
+    uploads: Uploads,
     buckets: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
@@ -41,6 +44,7 @@ impl Stores {
             source: Arc::new(KeptAccess::new(source)),
             bounds,
             cache,
+            uploads: Uploads::default(),
             buckets: Mutex::default(),
         })
     }
@@ -48,6 +52,12 @@ impl Stores {
     /// The same stores for one query.
     pub fn for_query(self: &Arc<Self>) -> Arc<QueryStores> {
         QueryStores::new(Arc::clone(self))
+    }
+
+    /// Waits, no longer than `limit`, until stores have given up the files that writers began and
+    /// did not finish. For the end of the process.
+    pub async fn settled(&self, limit: Duration) {
+        self.uploads.settled(limit).await;
     }
 
     pub(super) fn cache(&self) -> Option<&Arc<DataCache>> {
@@ -72,8 +82,9 @@ impl Stores {
             buckets.clear();
         }
         let bucket = url.bucket().to_string();
+        let (source, uploads) = (Arc::clone(&self.source), self.uploads.clone());
         let store: Arc<dyn ObjectStore> =
-            Arc::new(BucketStore::new(bucket.clone(), Arc::clone(&self.source), self.bounds));
+            Arc::new(BucketStore::new(bucket.clone(), source, self.bounds, uploads));
         buckets.insert(bucket, Arc::clone(&store));
         store
     }

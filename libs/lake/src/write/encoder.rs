@@ -6,132 +6,145 @@ use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder as CsvBuilder;
 use arrow::datatypes::SchemaRef;
 use arrow::json::writer::{LineDelimited, WriterBuilder as JsonBuilder};
-use bytes::Bytes;
 use datafusion::common::Result;
-use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::parquet::file::properties::WriterProperties;
 use object_store::ObjectStore;
-use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use tokio::io::AsyncWriteExt;
 
 use super::FileFormat;
+use super::upload::Upload;
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-/// Bytes of a file that are kept before they are sent as a part.
-const PART_BYTES: usize = 10 << 20;
-/// Parts of one file that are on their way at one time.
-const PARTS_AT_ONCE: usize = 4;
 
-/// What is known of a file when it is closed.
+/// A file that has all its rows and is still on its way.
 pub(super) struct Closed {
+    /// What makes it be there.
+    pub(super) upload: Upload,
     pub(super) bytes: u64,
     /// The footer, where the format has one.
     pub(super) footer: Option<ParquetMetaData>,
 }
 
-/// A file that rows are appended to.
-pub(super) enum Encoder {
-    Parquet(Box<AsyncArrowWriter<BufWriter>>),
-    Text { lines: Lines, file: Box<BufWriter>, bytes: u64 },
+/// A file that rows are appended to. It is not there until it is closed and its upload finished.
+pub(super) struct Encoder {
+    rows: Rows,
+    upload: Upload,
+}
+
+/// How rows become bytes.
+enum Rows {
+    /// What is in the writer's buffer goes to the upload at once.
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+    Text {
+        lines: Lines,
+        bytes: u64,
+    },
 }
 
 /// How a row becomes a line.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Lines {
+enum Lines {
     Csv { delimiter: u8, needs_header: bool },
     Json,
 }
 
 impl Encoder {
-    /// A new file for rows of `schema`. It is not there until it is closed.
+    /// A new file for rows of `schema`.
     pub(super) fn open(
         format: FileFormat,
         store: &Arc<dyn ObjectStore>,
         path: Path,
         schema: &SchemaRef,
     ) -> Result<Self> {
-        let file = BufWriter::with_capacity(Arc::clone(store), path, PART_BYTES)
-            .with_max_concurrency(PARTS_AT_ONCE);
-        Ok(match format {
+        let rows = match format {
             FileFormat::Parquet { compression } => {
                 let properties = WriterProperties::builder()
                     .set_compression(compression)
                     .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                     .set_created_by(concat!("lakegate ", env!("CARGO_PKG_VERSION")).to_string())
                     .build();
-                let writer = AsyncArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?;
-                Self::Parquet(Box::new(writer))
+                let writer =
+                    ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
+                Rows::Parquet(Box::new(writer))
             }
             FileFormat::Csv { delimiter, has_header } => {
-                let lines = Lines::Csv { delimiter, needs_header: has_header };
-                Self::Text { lines, file: Box::new(file), bytes: 0 }
+                Rows::Text { lines: Lines::Csv { delimiter, needs_header: has_header }, bytes: 0 }
             }
-            FileFormat::Json => Self::Text { lines: Lines::Json, file: Box::new(file), bytes: 0 },
-        })
+            FileFormat::Json => Rows::Text { lines: Lines::Json, bytes: 0 },
+        };
+        Ok(Self { rows, upload: Upload::new(Arc::clone(store), path) })
     }
 
     pub(super) async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        match self {
-            Self::Parquet(writer) => Ok(writer.write(rows).await?),
-            Self::Text { lines, file, bytes } => {
+        let ready = match &mut self.rows {
+            Rows::Parquet(writer) => {
+                writer.write(rows)?;
+                std::mem::take(writer.inner_mut())
+            }
+            Rows::Text { lines, bytes } => {
                 let text = lines.text(rows)?;
                 *bytes += text.len() as u64;
-                Ok(file.put(Bytes::from(text)).await?)
+                text
             }
+        };
+        Ok(self.upload.write(ready).await?)
+    }
+
+    /// Makes memory free: waits for a part that is on its way, else ends the row group. Whether
+    /// there was anything to free.
+    pub(super) async fn free(&mut self) -> Result<bool> {
+        if self.upload.free().await? {
+            return Ok(true);
+        }
+        match &mut self.rows {
+            Rows::Parquet(writer) if writer.in_progress_rows() > 0 => {
+                writer.flush()?;
+                let ready = std::mem::take(writer.inner_mut());
+                self.upload.write(ready).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 
-    /// Sends what is kept of a row group, so that it takes no more memory.
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        if let Self::Parquet(writer) = self {
-            writer.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// Bytes in memory that closing the row group would free.
+    /// Bytes in memory.
     pub(super) fn memory(&self) -> usize {
-        match self {
-            Self::Parquet(writer) => writer.memory_size(),
-            Self::Text { .. } => 0,
-        }
+        let rows = match &self.rows {
+            Rows::Parquet(writer) => writer.memory_size(),
+            Rows::Text { .. } => 0,
+        };
+        rows + self.upload.memory()
     }
 
     /// Bytes that the file will have, about.
     pub(super) fn bytes(&self) -> u64 {
-        match self {
-            Self::Parquet(writer) => (writer.bytes_written() + writer.in_progress_size()) as u64,
-            Self::Text { bytes, .. } => *bytes,
+        match &self.rows {
+            Rows::Parquet(writer) => (writer.bytes_written() + writer.in_progress_size()) as u64,
+            Rows::Text { bytes, .. } => *bytes,
         }
     }
 
-    /// Makes the file be there.
+    /// Takes no more rows.
     pub(super) async fn close(self) -> Result<Closed> {
-        match self {
-            Self::Parquet(mut writer) => {
-                let footer = writer.finish().await?;
+        let Self { rows, mut upload } = self;
+        match rows {
+            Rows::Parquet(mut writer) => {
+                let footer = writer.finish()?;
                 let bytes = writer.bytes_written() as u64;
-                Ok(Closed { bytes, footer: Some(footer) })
+                let ready = std::mem::take(writer.inner_mut());
+                upload.write(ready).await?;
+                Ok(Closed { upload, bytes, footer: Some(footer) })
             }
-            Self::Text { mut file, bytes, .. } => {
-                file.shutdown().await?;
-                Ok(Closed { bytes, footer: None })
-            }
+            Rows::Text { bytes, .. } => Ok(Closed { upload, bytes, footer: None }),
         }
     }
 
     /// Gives the file up; parts that are at the store already are taken back.
     pub(super) async fn abort(self) {
-        let mut file = match self {
-            Self::Parquet(writer) => writer.into_inner(),
-            Self::Text { file, .. } => *file,
-        };
-        if let Err(error) = file.abort().await {
-            tracing::debug!(%error, "parts of an unfinished file are left at the store");
-        }
+        self.upload.abort().await;
     }
 }
 

@@ -9,7 +9,8 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
-    Distribution, EquivalenceProperties, OrderingRequirements, PhysicalExpr,
+    Distribution, EquivalenceProperties, LexRequirement, OrderingRequirements, PhysicalExpr,
+    PhysicalSortRequirement,
 };
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -28,16 +29,20 @@ use super::{FileLayout, FileWrite, WrittenFile, written_schema};
 pub struct FileWriteExec {
     input: Arc<dyn ExecutionPlan>,
     write: Arc<FileWrite>,
-    /// The order in which the statement asks for its rows.
+    /// The order in which rows must come.
     order: Option<OrderingRequirements>,
     properties: Arc<PlanProperties>,
 }
 
 impl FileWriteExec {
-    /// Writes what `input` gives, in the order in which it gives it now.
+    /// Writes what `input` gives, the rows of a partition value after each other and else in the
+    /// order in which it gives them now.
     pub fn new(input: Arc<dyn ExecutionPlan>, write: Arc<FileWrite>) -> Self {
-        let order = input.output_ordering().cloned().map(OrderingRequirements::from);
-        Self::ordered(input, write, order)
+        let values = partition_columns(&input, &write).into_iter();
+        let values = values.map(|column| PhysicalSortRequirement::new(column, None));
+        let order = input.output_ordering().cloned().into_iter().flatten();
+        let order = LexRequirement::new(values.chain(order.map(PhysicalSortRequirement::from)));
+        Self::ordered(input, write, order.map(OrderingRequirements::from))
     }
 
     fn ordered(
@@ -100,12 +105,7 @@ impl ExecutionPlan for FileWriteExec {
         if self.write.partitions.is_empty() {
             return vec![Distribution::UnspecifiedDistribution];
         }
-        let schema = self.input.schema();
-        let column = |position: &usize| {
-            let name = schema.field(*position).name();
-            Arc::new(Column::new(name, *position)) as Arc<dyn PhysicalExpr>
-        };
-        vec![Distribution::KeyPartitioned(self.write.partitions.iter().map(column).collect())]
+        vec![Distribution::KeyPartitioned(partition_columns(&self.input, &self.write))]
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
@@ -136,13 +136,26 @@ impl ExecutionPlan for FileWriteExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let rows = self.input.execute(partition, Arc::clone(&context))?;
         let memory = reservation(partition, &context);
+        // It takes its memory before the operators below begin with theirs.
         let writer = Writer::new(&self.write, partition, &context, memory)?;
+        let rows = self.input.execute(partition, context)?;
         let written = async move { WrittenFile::to_batch(&writer.write_all(rows).await?) };
         let written = stream::once(written);
         Ok(Box::pin(RecordBatchStreamAdapter::new(written_schema(), written)))
     }
+}
+
+fn partition_columns(
+    input: &Arc<dyn ExecutionPlan>,
+    write: &FileWrite,
+) -> Vec<Arc<dyn PhysicalExpr>> {
+    let schema = input.schema();
+    let column = |position: &usize| {
+        let name = schema.field(*position).name();
+        Arc::new(Column::new(name, *position)) as Arc<dyn PhysicalExpr>
+    };
+    write.partitions.iter().map(column).collect()
 }
 
 fn reservation(partition: usize, context: &TaskContext) -> MemoryReservation {

@@ -6,6 +6,7 @@
 
 mod encoder;
 mod exec;
+mod outgoing;
 mod partitions;
 mod rolling;
 mod sink;
@@ -14,11 +15,12 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+mod upload;
 mod writer;
 mod written;
 
 pub use exec::FileWriteExec;
 pub use sink::FileSink;
-pub use spec::{FileFormat, FileLayout, FileWrite};
+pub use spec::{FileFormat, FileLayout, FileWrite, WriteLimits};
 pub use unfinished::remove_files;
 pub use written::{WrittenFile, written_schema};

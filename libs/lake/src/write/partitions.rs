@@ -1,9 +1,9 @@
-//! Parts rows by the values of their partition columns.
+//! Parts rows where the values of their partition columns change.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::partition;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -17,7 +17,7 @@ const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.6f";
 /// What a folder is named whose value is null, as Hive names it.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Rows of one partition value.
+/// Rows of one partition value that follow each other.
 pub(super) struct Part {
     /// What tells the value from others.
     pub(super) key: OwnedRow,
@@ -45,39 +45,27 @@ impl Parting {
         })
     }
 
-    /// The parts of `rows`, each with at least one row, in the order in which they first come.
-    pub(super) fn part(&mut self, rows: &RecordBatch) -> Result<Vec<Part>> {
+    /// The parts of `rows`, each with at least one row, in their order. Rows of one value that do
+    /// not follow each other are several parts.
+    pub(super) fn part(&self, rows: &RecordBatch) -> Result<Vec<Part>> {
         let columns: Vec<ArrayRef> =
             self.partitions.iter().map(|column| rows.column(*column).clone()).collect();
-        let keys = self.converter.convert_columns(&columns)?;
-        let mut order: Vec<OwnedRow> = Vec::new();
-        let mut found: HashMap<OwnedRow, Vec<u32>> = HashMap::new();
-        for (number, key) in (0_u32..).zip(&keys) {
-            let key = key.owned();
-            match found.get_mut(&key) {
-                Some(rows) => rows.push(number),
-                None => {
-                    order.push(key.clone());
-                    found.insert(key, vec![number]);
-                }
-            }
-        }
         let in_files = rows.project(&self.file_columns)?;
-        order
-            .into_iter()
-            .map(|key| {
-                let numbers = found.remove(&key).unwrap_or_default();
-                let first = numbers.first().map_or(0, |number| *number as usize);
-                let values = columns.iter().map(|column| value_of(column, first));
-                let values = values.collect::<Result<_>>()?;
-                let rows = if numbers.len() == rows.num_rows() {
-                    in_files.clone()
-                } else {
-                    take_record_batch(&in_files, &UInt32Array::from(numbers))?
-                };
-                Ok(Part { key, values, rows })
-            })
-            .collect()
+        let ranges = partition(&columns)?.ranges().into_iter();
+        ranges.map(|range| self.of_range(&columns, &in_files, range)).collect()
+    }
+
+    fn of_range(
+        &self,
+        columns: &[ArrayRef],
+        in_files: &RecordBatch,
+        range: Range<usize>,
+    ) -> Result<Part> {
+        let first: Vec<ArrayRef> = columns.iter().map(|c| c.slice(range.start, 1)).collect();
+        let key = self.converter.convert_columns(&first)?.row(0).owned();
+        let values = columns.iter().map(|column| value_of(column, range.start));
+        let values = values.collect::<Result<_>>()?;
+        Ok(Part { key, values, rows: in_files.slice(range.start, range.len()) })
     }
 }
 
@@ -130,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::delta::TableRoot;
-    use crate::write::{FileFormat, FileLayout};
+    use crate::write::{FileFormat, FileLayout, WriteLimits};
 
     fn write(rows: &RecordBatch, partitions: &[usize]) -> FileWrite {
         FileWrite {
@@ -140,14 +128,14 @@ mod tests {
             columns: rows.schema(),
             partitions: partitions.to_vec(),
             format: FileFormat::PARQUET,
-            file_bytes: 1,
+            limits: WriteLimits::default(),
         }
     }
 
     #[test]
-    fn rows_are_parted_by_value_and_keep_their_order() {
+    fn rows_are_parted_where_their_value_changes() {
         let columns: Vec<(&str, ArrayRef)> = vec![
-            ("p", Arc::new(StringArray::from(vec![Some("b"), Some("a"), None, Some("b")]))),
+            ("p", Arc::new(StringArray::from(vec![Some("a"), Some("b"), Some("b"), None]))),
             ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
         ];
         let rows = RecordBatch::try_from_iter_with_nullable(
@@ -159,7 +147,7 @@ mod tests {
             .iter()
             .map(|part| (part.values[0].as_deref(), part.rows.num_rows(), part.rows.num_columns()))
             .collect();
-        assert_eq!(found, [(Some("b"), 2, 1), (Some("a"), 1, 1), (None, 1, 1)]);
+        assert_eq!(found, [(Some("a"), 1, 1), (Some("b"), 2, 1), (None, 1, 1)]);
     }
 
     #[test]

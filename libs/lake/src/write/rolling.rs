@@ -10,6 +10,7 @@ use object_store::path::Path;
 
 use super::encoder::Encoder;
 use super::statistics::statistics_of;
+use super::upload::Upload;
 use super::{FileFormat, WrittenFile};
 
 /// How the files of one partition value are named and when they are full.
@@ -33,6 +34,25 @@ impl Naming {
     }
 }
 
+/// A file that has all its rows and is still on its way.
+pub(super) struct Full {
+    upload: Upload,
+    file: WrittenFile,
+}
+
+impl Full {
+    /// Bytes in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.upload.memory()
+    }
+
+    /// Makes the file be there.
+    pub(super) async fn finish(self) -> Result<WrittenFile> {
+        self.upload.finish().await?;
+        Ok(self.file)
+    }
+}
+
 /// Writes rows to a file until it is full, then to the next.
 pub(super) struct RollingFile {
     naming: Naming,
@@ -40,7 +60,8 @@ pub(super) struct RollingFile {
     schema: SchemaRef,
     partition_values: Vec<Option<String>>,
     open: Option<(Encoder, Path, u64)>,
-    written: Vec<WrittenFile>,
+    /// Files that were full.
+    full: usize,
 }
 
 impl RollingFile {
@@ -50,7 +71,7 @@ impl RollingFile {
         schema: SchemaRef,
         partition_values: Vec<Option<String>>,
     ) -> Self {
-        Self { naming, store, schema, partition_values, open: None, written: Vec::new() }
+        Self { naming, store, schema, partition_values, open: None, full: 0 }
     }
 
     /// Opens the file also when no row follows.
@@ -58,7 +79,7 @@ impl RollingFile {
         let open = match self.open.take() {
             Some(open) => open,
             None => {
-                let path = self.naming.file(self.written.len());
+                let path = self.naming.file(self.full);
                 let (format, store) = (self.naming.format, &self.store);
                 (Encoder::open(format, store, path.clone(), &self.schema)?, path, 0)
             }
@@ -70,16 +91,20 @@ impl RollingFile {
         let (encoder, _, count) = self.begin()?;
         encoder.write(rows).await?;
         *count += rows.num_rows() as u64;
-        if encoder.bytes() >= self.naming.file_bytes && !self.naming.is_single {
-            self.close_file().await?;
-        }
         Ok(())
     }
 
-    pub(super) async fn flush(&mut self) -> Result<()> {
+    /// Whether the next rows belong into another file.
+    pub(super) fn is_full(&self) -> bool {
+        let bytes = self.open.as_ref().map_or(0, |(encoder, ..)| encoder.bytes());
+        bytes >= self.naming.file_bytes && !self.naming.is_single
+    }
+
+    /// Makes memory free; whether there was any to free.
+    pub(super) async fn free(&mut self) -> Result<bool> {
         match &mut self.open {
-            Some((encoder, ..)) => encoder.flush().await,
-            None => Ok(()),
+            Some((encoder, ..)) => encoder.free().await,
+            None => Ok(false),
         }
     }
 
@@ -88,10 +113,21 @@ impl RollingFile {
         self.open.as_ref().map_or(0, |(encoder, ..)| encoder.memory())
     }
 
-    /// Closes what is open; all files of this partition value.
-    pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>> {
-        self.close_file().await?;
-        Ok(self.written)
+    /// Ends the file that is open, if one is.
+    pub(super) async fn close(&mut self) -> Result<Option<Full>> {
+        let Some((encoder, path, rows)) = self.open.take() else { return Ok(None) };
+        self.full += 1;
+        let closed = encoder.close().await?;
+        let statistics =
+            closed.footer.map(|footer| statistics_of(&footer, &self.schema)).transpose()?;
+        let file = WrittenFile {
+            path: path.to_string(),
+            bytes: closed.bytes,
+            rows,
+            partition_values: self.partition_values.clone(),
+            statistics,
+        };
+        Ok(Some(Full { upload: closed.upload, file }))
     }
 
     /// Gives up what is open. Files that are whole stay for whoever removes the statement's files.
@@ -99,20 +135,5 @@ impl RollingFile {
         if let Some((encoder, ..)) = self.open {
             encoder.abort().await;
         }
-    }
-
-    async fn close_file(&mut self) -> Result<()> {
-        let Some((encoder, path, rows)) = self.open.take() else { return Ok(()) };
-        let closed = encoder.close().await?;
-        let statistics =
-            closed.footer.map(|footer| statistics_of(&footer, &self.schema)).transpose()?;
-        self.written.push(WrittenFile {
-            path: path.to_string(),
-            bytes: closed.bytes,
-            rows,
-            partition_values: self.partition_values.clone(),
-            statistics,
-        });
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a statement writes.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use arrow::datatypes::SchemaRef;
@@ -26,8 +27,26 @@ pub struct FileWrite {
     pub partitions: Vec<usize>,
     /// The format of the files.
     pub format: FileFormat,
+    /// How much of anything there is at one time.
+    pub limits: WriteLimits,
+}
+
+/// The bounds of the writer of one partition of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteLimits {
     /// Size at which a file is closed and the next one begun, in bytes.
     pub file_bytes: u64,
+    /// Memory for rows that are not sent yet, in bytes; past it they are sent earlier.
+    pub memory_bytes: u64,
+    /// Files that are open or on their way to the store.
+    pub open_files: NonZeroUsize,
+}
+
+impl Default for WriteLimits {
+    fn default() -> Self {
+        const OPEN_FILES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+        Self { file_bytes: 128 << 20, memory_bytes: 256 << 20, open_files: OPEN_FILES }
+    }
 }
 
 /// Where the files of a statement lie below its folder.

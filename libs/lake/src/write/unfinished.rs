@@ -1,6 +1,7 @@
 //! Takes back what a statement has written and nobody may see.
 
 use std::collections::HashSet;
+use std::fs;
 use std::sync::Arc;
 
 use futures::stream;
@@ -25,9 +26,6 @@ pub async fn remove_files(
         return Ok(0);
     }
     let folder = write.folder();
-    let is_ours = |name: Option<&str>| {
-        write.layout == FileLayout::Own || name.is_some_and(|name| name.starts_with(&write.stem))
-    };
     let listed: Vec<_> = store
         .list(Some(&folder))
         .map_ok(|object| object.location)
@@ -36,23 +34,62 @@ pub async fn remove_files(
         .map_err(failed)?;
     let ours = listed
         .into_iter()
-        .filter(|path| is_ours(path.filename()) && !kept.contains(path.as_ref()))
+        .filter(|path| is_ours(write, path.filename()) && !kept.contains(path.as_ref()))
         .map(Ok)
         .collect::<Vec<_>>();
-    match store.delete_stream(stream::iter(ours).boxed()).try_collect::<Vec<_>>().await {
-        Ok(removed) => {
-            remove_empty_folder(write).await;
-            Ok(removed.len())
+    let mut removed = 0;
+    let mut removals = store.delete_stream(stream::iter(ours).boxed());
+    while let Some(removal) = removals.next().await {
+        match removal {
+            Ok(_) => removed += 1,
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
         }
-        Err(object_store::Error::NotFound { .. }) => Ok(0),
-        Err(error) => Err(failed(error)),
     }
+    Ok(removed + remove_staged(write).await?)
 }
 
-/// Folders of this machine stay when they are empty; the statement's own is of no use then.
-async fn remove_empty_folder(write: &FileWrite) {
-    if let (FileLayout::Own, Some(root)) = (write.layout, write.root.local_path()) {
-        // It may hold files that stay, or never have been made.
-        let _ = tokio::fs::remove_dir(root.join(&write.stem)).await;
-    }
+fn is_ours(write: &FileWrite, name: Option<&str>) -> bool {
+    write.layout == FileLayout::Own || name.is_some_and(|name| name.starts_with(&write.stem))
+}
+
+/// Removes what a writer that was killed has left on this machine: stores do not list files that
+/// were never finished. The statement's own folder goes too, when it is empty.
+async fn remove_staged(write: &FileWrite) -> Result<usize, Error> {
+    let Some(root) = write.root.local_path() else { return Ok(0) };
+    let (write, url) = (write.clone(), write.root.to_string());
+    let removal = tokio::task::spawn_blocking(move || {
+        let folder = match write.layout {
+            FileLayout::Own => root.join(&write.stem),
+            FileLayout::Hive | FileLayout::Single => root,
+        };
+        let removed = remove_staged_below(&folder, &write);
+        if write.layout == FileLayout::Own {
+            // It may hold files that stay, or never have been made.
+            let _ = fs::remove_dir(&folder);
+        }
+        removed
+    });
+    removal.await.map_err(|source| Error::Store { url, source: source.into() })
+}
+
+fn remove_staged_below(folder: &std::path::Path, write: &FileWrite) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let removed = entries.filter_map(Result::ok).map(|entry| {
+        // Links are not followed.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return remove_staged_below(&entry.path(), write);
+        }
+        let name = entry.file_name();
+        let is_staged =
+            name.to_str().is_some_and(|name| is_staged(name) && is_ours(write, Some(name)));
+        usize::from(is_staged && fs::remove_file(entry.path()).is_ok())
+    });
+    removed.sum()
+}
+
+/// Whether a name is one of a file that is not finished: that of the file, and a number.
+fn is_staged(name: &str) -> bool {
+    let number = name.rsplit_once('#').map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }

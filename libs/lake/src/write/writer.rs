@@ -1,6 +1,5 @@
 //! The writer of one partition of a plan: rows in, files out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -14,33 +13,35 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use uuid::Uuid;
 
+use super::outgoing::Outgoing;
 use super::partitions::{Part, Parting, hive_folder};
 use super::rolling::{Naming, RollingFile};
 use super::{FileLayout, FileWrite, WrittenFile};
 
-/// Files that one partition of a plan has open at one time.
-const FILES_OPEN_MAX: usize = 64;
-/// Memory that the open files of one partition of a plan take, in bytes, before the largest row
-/// group is sent.
-const MEMORY_MAX: usize = 256 << 20;
+/// Memory that a writer takes before the first row, in bytes, as far as there is some: enough to go
+/// on with when the sort below it takes all the rest.
+const FIRST_MEMORY: usize = 16 << 20;
 
 /// A folder below another; its name is encoded already.
 fn below(folder: Path, name: &str) -> Path {
     Path::parse(format!("{folder}/{name}")).unwrap_or_else(|_| folder.join(name))
 }
 
-/// Writes the rows of one partition of a plan.
+/// Writes the rows of one partition of a plan, one file after the other.
 pub(super) struct Writer {
     write: Arc<FileWrite>,
     schema: SchemaRef,
     store: Arc<dyn ObjectStore>,
     memory: MemoryReservation,
+    /// What is never given back of it.
+    first_memory: usize,
     /// Tells this run from another of the same partition.
     stem: String,
-    open: HashMap<Option<OwnedRow>, RollingFile>,
-    /// Partition values that files were begun for; one may come again when its file is closed.
+    /// The partition value whose rows come, and its file.
+    open: Option<(Option<OwnedRow>, RollingFile)>,
+    /// Partition values that files were begun for.
     begun: usize,
-    written: Vec<WrittenFile>,
+    outgoing: Outgoing,
 }
 
 impl Writer {
@@ -65,11 +66,12 @@ impl Writer {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             store: context.runtime_env().object_store(&location)?,
             write: Arc::clone(write),
+            first_memory: first_memory(&memory),
             memory,
             stem,
-            open: HashMap::new(),
+            open: None,
             begun: 0,
-            written: Vec::new(),
+            outgoing: Outgoing::default(),
         })
     }
 
@@ -83,9 +85,9 @@ impl Writer {
         rows: SendableRecordBatchStream,
     ) -> Result<Vec<WrittenFile>> {
         match self.write_each(rows).await {
-            Ok(()) => self.finish().await,
+            Ok(()) => self.outgoing.finish().await,
             Err(error) => {
-                for (_, file) in self.open.drain() {
+                if let Some((_, file)) = self.open.take() {
                     file.abort().await;
                 }
                 Err(error)
@@ -97,22 +99,25 @@ impl Writer {
         if self.write.layout == FileLayout::Single {
             self.file(None, &[]).begin()?;
         }
-        let mut parting = Parting::new(&self.write)?;
+        let parting = match self.write.partitions.as_slice() {
+            [] => None,
+            _ => Some(Parting::new(&self.write)?),
+        };
         while let Some(batch) = rows.try_next().await? {
             if batch.num_rows() == 0 {
                 continue;
             }
             let batch = self.checked(&batch)?;
-            if self.write.partitions.is_empty() {
+            let Some(parting) = &parting else {
                 self.append(None, &[], &batch).await?;
                 continue;
-            }
+            };
             for Part { key, values, rows } in parting.part(&batch)? {
                 let rows = RecordBatch::try_new(Arc::clone(&self.schema), rows.columns().to_vec())?;
                 self.append(Some(key), &values, &rows).await?;
             }
         }
-        Ok(())
+        self.close().await
     }
 
     /// The rows under the names that files have for their columns, none missing where none may.
@@ -135,16 +140,22 @@ impl Writer {
         values: &[Option<String>],
         rows: &RecordBatch,
     ) -> Result<()> {
-        if self.open.len() >= FILES_OPEN_MAX && !self.open.contains_key(&key) {
-            self.close_largest().await?;
+        if self.open.as_ref().is_some_and(|(open, _)| *open != key) {
+            self.close().await?;
+            self.open = None;
         }
-        self.file(key, values).write(rows).await?;
+        let file = self.file(key, values);
+        file.write(rows).await?;
+        if file.is_full() {
+            self.close().await?;
+        }
         self.keep_within_memory().await
     }
 
+    /// The file of a partition value, which is the open one if one is open.
     fn file(&mut self, key: Option<OwnedRow>, values: &[Option<String>]) -> &mut RollingFile {
         let Self { write, schema, store, stem, open, begun, .. } = self;
-        open.entry(key).or_insert_with(|| {
+        let (_, file) = open.get_or_insert_with(|| {
             let mut folder = write.folder();
             if write.layout == FileLayout::Hive {
                 for (column, value) in write.partitions.iter().zip(values) {
@@ -163,46 +174,57 @@ impl Writer {
                 stem,
                 is_single,
                 format: write.format,
-                file_bytes: write.file_bytes,
+                file_bytes: write.limits.file_bytes,
             };
-            RollingFile::new(naming, Arc::clone(store), Arc::clone(schema), values.to_vec())
-        })
+            let (store, schema) = (Arc::clone(store), Arc::clone(schema));
+            (key, RollingFile::new(naming, store, schema, values.to_vec()))
+        });
+        file
     }
 
-    /// Sends row groups until what is open fits.
-    async fn keep_within_memory(&mut self) -> Result<()> {
-        loop {
-            let memory: usize = self.open.values().map(RollingFile::memory).sum();
-            if memory <= MEMORY_MAX && self.memory.try_resize(memory).is_ok() {
-                return Ok(());
-            }
-            let largest = self.open.values_mut().max_by_key(|file| file.memory());
-            match largest {
-                Some(file) if file.memory() > 0 => {
-                    file.flush().await?;
-                    let after: usize = self.open.values().map(RollingFile::memory).sum();
-                    if after >= memory {
-                        return self.memory.try_resize(after);
-                    }
-                }
-                _ => return self.memory.try_resize(memory),
-            }
+    /// Ends the open file. It arrives while the next is written, within the bound of files.
+    async fn close(&mut self) -> Result<()> {
+        let Some((_, file)) = &mut self.open else { return Ok(()) };
+        if let Some(full) = file.close().await? {
+            self.outgoing.begin(full);
         }
-    }
-
-    async fn close_largest(&mut self) -> Result<()> {
-        let largest = self.open.iter().max_by_key(|(_, file)| file.memory());
-        let Some(key) = largest.map(|(key, _)| key.clone()) else { return Ok(()) };
-        if let Some(file) = self.open.remove(&key) {
-            self.written.extend(file.finish().await?);
+        while self.outgoing.len() >= self.write.limits.open_files.get() {
+            self.outgoing.free().await?;
         }
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<Vec<WrittenFile>> {
-        for (_, file) in std::mem::take(&mut self.open) {
-            self.written.extend(file.finish().await?);
+    /// Waits for files and parts to arrive, then ends row groups, until what is in memory fits.
+    async fn keep_within_memory(&mut self) -> Result<()> {
+        let limit = usize::try_from(self.write.limits.memory_bytes).unwrap_or(usize::MAX);
+        loop {
+            self.outgoing.note_ended()?;
+            let open = self.open.as_ref().map_or(0, |(_, file)| file.memory());
+            let memory = open + self.outgoing.memory();
+            let reserved = memory.max(self.first_memory);
+            if memory <= limit && self.memory.try_resize(reserved).is_ok() {
+                return Ok(());
+            }
+            if self.outgoing.free().await? {
+                continue;
+            }
+            let has_freed = match &mut self.open {
+                Some((_, file)) => file.free().await?,
+                None => false,
+            };
+            if !has_freed {
+                // What a file cannot do without may be more than the bound.
+                return self.memory.try_resize(reserved);
+            }
         }
-        Ok(self.written)
     }
+}
+
+/// Reserves what a writer begins with; less where there is not so much.
+fn first_memory(memory: &MemoryReservation) -> usize {
+    let mut first = FIRST_MEMORY;
+    while first > 0 && memory.try_resize(first).is_err() {
+        first /= 2;
+    }
+    first
 }

@@ -10,16 +10,19 @@ use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
 use datafusion::arrow::array::StringArray;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
-use lakegate_catalog::{Dataset, DatasetType, VisibleSnapshot};
+use lakegate_catalog::{Dataset, DatasetType, SYSTEM_SCHEMA, VisibleSnapshot};
 use lakegate_engine::schema::{canonical, decode};
 
 use super::column_metadata::describe;
 use super::command::MetadataCommand;
 use super::{keys, like, sql_info, xdbc_type_info};
 use crate::frontend::Error;
+use crate::query::{system_columns, system_tables};
 
 /// The kinds of tables, in order.
-const TABLE_TYPES: [&str; 2] = ["TABLE", "VIEW"];
+const TABLE_TYPES: [&str; 3] = [SYSTEM_TABLE, "TABLE", "VIEW"];
+/// What the service tells of itself.
+const SYSTEM_TABLE: &str = "SYSTEM TABLE";
 /// What some tools call a table.
 const BASE_TABLE: &str = "BASE TABLE";
 
@@ -83,6 +86,9 @@ fn db_schemas(
                 builder.append(&project.name, &schema.name);
             }
         }
+        if like::passes(schema_filter, SYSTEM_SCHEMA) {
+            builder.append(&project.name, SYSTEM_SCHEMA);
+        }
     }
     builder.build()
 }
@@ -111,6 +117,19 @@ fn tables(snapshot: &VisibleSnapshot, command: &CommandGetTables) -> Result<Reco
                 }
             }
         }
+        if like::passes(schema_filter, SYSTEM_SCHEMA)
+            && is_wanted(&command.table_types, SYSTEM_TABLE)
+        {
+            for name in system_tables().filter(|name| like::passes(table_filter, name)) {
+                let columns = match command.include_schema {
+                    true => system_columns_of(name, &project.name, snapshot)?,
+                    false => Schema::empty(),
+                };
+                builder
+                    .append(&project.name, SYSTEM_SCHEMA, name, SYSTEM_TABLE, &columns)
+                    .map_err(|source| Error::Answer { source })?;
+            }
+        }
     }
     builder.build().map_err(|source| Error::Answer { source })
 }
@@ -120,6 +139,15 @@ fn tables(snapshot: &VisibleSnapshot, command: &CommandGetTables) -> Result<Reco
 fn columns_of(dataset: &Dataset, project: &str, schema: &str) -> Result<Schema, Error> {
     let columns = decode(dataset.kind.columns_ipc()).map_err(|source| Error::Schema { source })?;
     Ok(describe(&canonical(&columns), project, schema, &dataset.name))
+}
+
+fn system_columns_of(
+    name: &str,
+    project: &str,
+    snapshot: &VisibleSnapshot,
+) -> Result<Schema, Error> {
+    let Some(columns) = system_columns(name, snapshot)? else { return Ok(Schema::empty()) };
+    Ok(describe(&canonical(&columns), project, SYSTEM_SCHEMA, name))
 }
 
 fn table_types() -> Result<RecordBatch, Error> {

@@ -1,7 +1,9 @@
 //! `information_schema`: DataFusion's tables over the names of one statement, views put right.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::view::ViewTable;
@@ -9,6 +11,9 @@ use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlanBuilder, col};
+use lakegate_catalog::VisibleSnapshot;
+
+use super::NameScope;
 
 const VIEWS: &str = "views";
 
@@ -22,6 +27,19 @@ impl InformationSchema {
     pub(super) fn new(names: Arc<dyn CatalogProviderList>) -> Self {
         Self { tables: InformationSchemaProvider::new(names) }
     }
+}
+
+/// The columns of the table of `information_schema` with this name; `None` where there is none.
+///
+/// # Errors
+/// The engine's own.
+pub(in crate::query) async fn information_schema_columns(
+    name: &str,
+    seen: &VisibleSnapshot,
+) -> Result<Option<SchemaRef>> {
+    let names = NameScope::new(seen.clone(), HashMap::new());
+    let table = InformationSchema::new(Arc::new(names)).table(name).await?;
+    Ok(table.map(|table| table.schema()))
 }
 
 #[async_trait]

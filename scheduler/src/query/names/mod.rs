@@ -9,5 +9,6 @@ mod scope;
 
 pub(crate) use declared::columns;
 pub(super) use declared::{Declared, ViewEntry, declared};
+pub(super) use information_schema::information_schema_columns;
 pub(super) use resolve::{Resolver, absolute};
 pub(super) use scope::NameScope;

@@ -9,16 +9,18 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider,
 };
 use datafusion::common::ResolvedTableReference;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::{
-    Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, Object, Privilege, VisibleSnapshot,
+    Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, Object, Privilege, SYSTEM_SCHEMA,
+    VisibleSnapshot,
 };
 use lakegate_engine::schema;
 
 use super::declared::columns;
 use super::information_schema::InformationSchema;
+use crate::query::system::{table_columns, table_names};
 
 /// The catalog as one statement sees it.
 #[derive(Clone)]
@@ -40,6 +42,12 @@ impl NameScope {
     /// Whether a table that the statement uses has its name in this schema.
     fn holds(&self, project: &str, schema: &str) -> bool {
         self.resolved.keys().any(|name| &*name.catalog == project && &*name.schema == schema)
+    }
+
+    /// A table that the statement uses.
+    fn resolved(&self, project: &str, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let (catalog, schema, table) = (project.into(), schema.into(), name.into());
+        self.resolved.get(&ResolvedTableReference { catalog, schema, table }).map(Arc::clone)
     }
 }
 
@@ -77,12 +85,18 @@ struct ProjectScope {
 
 impl CatalogProvider for ProjectScope {
     fn schema_names(&self) -> Vec<String> {
-        self.scope.snapshot.schemas(&self.project).map(|schema| schema.name.clone()).collect()
+        let schemas = self.scope.snapshot.schemas(&self.project);
+        let own = std::iter::once(SYSTEM_SCHEMA.to_string());
+        schemas.map(|schema| schema.name.clone()).chain(own).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == INFORMATION_SCHEMA {
             return Some(Arc::new(InformationSchema::new(Arc::new(self.scope.clone()))));
+        }
+        if name == SYSTEM_SCHEMA {
+            let (scope, project) = (self.scope.clone(), self.project.clone());
+            return Some(Arc::new(SystemScope { scope, project }));
         }
         let is_seen = self.scope.snapshot.schema(&self.project, name).is_some();
         if !is_seen && !self.scope.holds(&self.project, name) {
@@ -121,13 +135,8 @@ impl SchemaProvider for SchemaScope {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let reference = ResolvedTableReference {
-            catalog: self.project.as_str().into(),
-            schema: self.schema.as_str().into(),
-            table: name.into(),
-        };
-        if let Some(table) = self.scope.resolved.get(&reference) {
-            return Ok(Some(Arc::clone(table)));
+        if let Some(table) = self.scope.resolved(&self.project, &self.schema, name) {
+            return Ok(Some(table));
         }
         // Only information_schema asks for tables that the statement does not name: it reads
         // columns and definitions, never rows.
@@ -150,6 +159,40 @@ impl SchemaProvider for SchemaScope {
 
     fn table_exist(&self, name: &str) -> bool {
         self.dataset(name).is_some()
+    }
+}
+
+/// The schema `system`, which every project has.
+#[derive(Debug)]
+struct SystemScope {
+    scope: NameScope,
+    project: String,
+}
+
+#[async_trait]
+impl SchemaProvider for SystemScope {
+    fn table_names(&self) -> Vec<String> {
+        table_names().map(str::to_string).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(table) = self.scope.resolved(&self.project, SYSTEM_SCHEMA, name) {
+            return Ok(Some(table));
+        }
+        let columns = table_columns(name, &self.scope.snapshot)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(columns.map(|schema| {
+            let kind = TableType::View;
+            Arc::new(Described { schema, kind, definition: None }) as _
+        }))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::View))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        table_names().any(|known| known == name)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The queries that run now and the last ones that ended, for progress, cancelling and `/api`.
 
+mod refused;
 mod work;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +22,7 @@ use super::measured::{Measure, Measured, SentBytes};
 use super::{QueryId, Tier};
 use crate::durable::StageProgress;
 use crate::identity::Principal;
+pub(super) use refused::Begun;
 pub(super) use work::Work;
 
 /// Ended queries that stay visible.
@@ -217,6 +219,16 @@ impl QueryRegistry {
         principal: &Principal,
         sql: &str,
     ) -> QueryGuard {
+        self.begin_at(Begun::now(), id, principal, sql)
+    }
+
+    fn begin_at(
+        self: &Arc<Self>,
+        begun: Begun,
+        id: QueryId,
+        principal: &Principal,
+        sql: &str,
+    ) -> QueryGuard {
         let shown = &sql[..sql.floor_char_boundary(SQL_BYTES_MAX)];
         let whole = &sql[..sql.floor_char_boundary(QUERY_TEXT_BYTES_MAX)];
         let progress = Progress {
@@ -234,8 +246,8 @@ impl QueryRegistry {
             principal: principal.clone(),
             sql: shown.to_string(),
             whole_sql: Mutex::new((whole.len() > shown.len()).then(|| whole.to_string())),
-            begun_at: SystemTime::now(),
-            started: Instant::now(),
+            begun_at: begun.at,
+            started: begun.started,
             rows: AtomicU64::new(0),
             sent: SentBytes::default(),
             cancel: CancellationToken::new(),

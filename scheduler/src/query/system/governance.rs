@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use lakegate_catalog::{
-    Credential, Grant, Location, Object, PrincipalId, PrincipalProfile, PrincipalType, Project,
-    VisibleSnapshot,
+    Credential, DatasetKind, Grant, Location, Object, PrincipalId, PrincipalProfile, PrincipalType,
+    Privilege, Project, Schema, VisibleSnapshot,
 };
 
 use super::columns::{batch, flag, object, text, time};
@@ -22,6 +22,35 @@ pub(super) fn projects<'a>(
         ("comment", text(&rows, |row| row.comment.as_ref())),
         ("properties", text(&rows, |row| Some(object(&row.properties)))),
         ("created_at", time(&rows, |row| Some(row.created_at))),
+    ])
+}
+
+/// The volumes in these schemas. Where they lie is for those who may read them.
+pub(super) fn volumes(
+    schemas: &[(&Project, &Schema)],
+    seen: &VisibleSnapshot,
+) -> Result<RecordBatch, Error> {
+    let mut rows = Vec::new();
+    for (project, schema) in schemas {
+        for dataset in seen.datasets(&project.name, &schema.name) {
+            if let DatasetKind::Volume(volume) = &dataset.kind {
+                rows.push((*project, *schema, dataset, volume));
+            }
+        }
+    }
+    let may_read = |id| seen.may(Privilege::Select, Object::Dataset(id));
+    batch([
+        ("project", text(&rows, |(project, ..)| Some(&project.name))),
+        ("schema", text(&rows, |(_, schema, ..)| Some(&schema.name))),
+        ("name", text(&rows, |(_, _, dataset, _)| Some(&dataset.name))),
+        (
+            "location",
+            text(&rows, |(_, _, dataset, volume)| may_read(dataset.id).then_some(&volume.location)),
+        ),
+        ("is_managed", flag(&rows, |(_, _, _, volume)| volume.is_managed)),
+        ("comment", text(&rows, |(_, _, dataset, _)| dataset.comment.as_ref())),
+        ("properties", text(&rows, |(_, _, dataset, _)| Some(object(&dataset.properties)))),
+        ("created_at", time(&rows, |(_, _, dataset, _)| Some(dataset.created_at))),
     ])
 }
 

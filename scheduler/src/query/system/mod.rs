@@ -47,10 +47,11 @@ enum Table {
     RoleMembers,
     Settings,
     Usage,
+    Volumes,
 }
 
 impl Table {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 11] = [
         ("credentials", Self::Credentials),
         ("executors", Self::Executors),
         ("grants", Self::Grants),
@@ -61,11 +62,45 @@ impl Table {
         ("role_members", Self::RoleMembers),
         ("settings", Self::Settings),
         ("usage", Self::Usage),
+        ("volumes", Self::Volumes),
     ];
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, table)| *table)
     }
+
+    fn columns(self, seen: &VisibleSnapshot) -> Result<SchemaRef, Error> {
+        let nothing = match self {
+            Self::Credentials => governance::credentials(std::iter::empty())?,
+            Self::Executors => activity::executors(&[])?,
+            Self::Grants => grants(std::iter::empty(), seen)?,
+            Self::Locations => governance::locations(std::iter::empty(), seen)?,
+            Self::Principals => governance::principals(std::iter::empty())?,
+            Self::Projects => governance::projects(std::iter::empty())?,
+            Self::Queries => activity::running(&[])?,
+            Self::RoleMembers => governance::role_members(std::iter::empty(), seen)?,
+            Self::Settings => activity::settings(Vec::new())?,
+            Self::Usage => activity::usage(&[], seen)?,
+            Self::Volumes => governance::volumes(&[], seen)?,
+        };
+        Ok(nothing.schema())
+    }
+}
+
+/// The names of the tables, in order.
+pub(crate) fn table_names() -> impl Iterator<Item = &'static str> {
+    Table::ALL.iter().map(|(name, _)| *name)
+}
+
+/// The columns of the table of this name; `None` where there is none.
+///
+/// # Errors
+/// Arrow's own.
+pub(crate) fn table_columns(
+    name: &str,
+    seen: &VisibleSnapshot,
+) -> Result<Option<SchemaRef>, Error> {
+    Table::named(name).map(|table| table.columns(seen)).transpose()
 }
 
 /// The schema as a session's principal sees it.
@@ -88,19 +123,7 @@ impl System {
         seen: &VisibleSnapshot,
     ) -> Result<Option<Arc<dyn TableProvider>>, Error> {
         let Some(table) = Table::named(name) else { return Ok(None) };
-        let schema = match table {
-            Table::Credentials => governance::credentials(std::iter::empty())?,
-            Table::Executors => activity::executors(&[])?,
-            Table::Grants => grants(std::iter::empty(), seen)?,
-            Table::Locations => governance::locations(std::iter::empty(), seen)?,
-            Table::Principals => governance::principals(std::iter::empty())?,
-            Table::Projects => governance::projects(std::iter::empty())?,
-            Table::Queries => activity::running(&[])?,
-            Table::RoleMembers => governance::role_members(std::iter::empty(), seen)?,
-            Table::Settings => activity::settings(Vec::new())?,
-            Table::Usage => activity::usage(&[], seen)?,
-        }
-        .schema();
+        let schema = table.columns(seen)?;
         let (system, seen) = (self.clone(), seen.clone());
         Ok(Some(Arc::new(SystemTable { table, system, seen, schema })))
     }
@@ -152,6 +175,12 @@ impl SystemTable {
                     None => Vec::new(),
                 };
                 activity::usage(&usage, seen)
+            }
+            Table::Volumes => {
+                let schemas = seen.projects().flat_map(|project| {
+                    seen.schemas(&project.name).map(move |schema| (&**project, &**schema))
+                });
+                governance::volumes(&schemas.collect::<Vec<_>>(), seen)
             }
         };
         Ok(vec![rows?])

@@ -57,7 +57,7 @@ impl QueryService {
             partitions: partitions(&columns, to.partitioned_by)?,
             columns: Arc::new(columns),
             format,
-            file_bytes: self.config.file_bytes.bytes(),
+            limits: self.config.write_limits,
         });
         let sources = (0..write.columns.fields().len()).map(Some).collect();
         let sink = Sink::new(sources, Arc::clone(&write));

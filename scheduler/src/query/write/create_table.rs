@@ -23,6 +23,7 @@ use super::files::Written;
 use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
+use crate::query::alter::IN_THE_LOG;
 use crate::query::command::unsupported;
 use crate::query::names::absolute;
 use crate::query::registry::QueryGuard;
@@ -78,7 +79,14 @@ impl QueryService {
         let kind = DatasetKind::Table(entry);
         let mut dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
         dataset.comment = create.comment.clone();
-        let table = NewTable { columns, partitions, properties: create.properties.clone() };
+        // Properties of Delta stand in the log, all others in the catalog, where they can change.
+        let (in_the_log, noted) = create
+            .properties
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| name.starts_with(IN_THE_LOG));
+        dataset.properties = noted;
+        let table = NewTable { columns, partitions, properties: in_the_log };
         let log = DeltaLog::in_session(&state, place.root)?;
         let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
         let cleaning = self.removal(&log);
@@ -124,7 +132,7 @@ impl QueryService {
             columns: Arc::clone(columns),
             partitions: partitions.to_vec(),
             format: FileFormat::PARQUET,
-            file_bytes: self.config.file_bytes.bytes(),
+            limits: self.config.write_limits,
         });
         let sources = (0..columns.fields().len()).map(Some).collect();
         let sink = Sink::new(sources, Arc::clone(&write));

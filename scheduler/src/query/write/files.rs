@@ -21,10 +21,9 @@ use crate::query::service::QueryService;
 use crate::query::statement::Planned;
 use crate::query::{Error, Settings};
 
-/// When files are looked for once more: tasks of a cancelled query may write on for so long.
+/// When files are looked for once more: tasks of a cancelled query may write on for so long, and
+/// requests that were on their way may arrive.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Files of one statement at most.
-const FILES_MAX: usize = 100_000;
 
 /// Work that goes on when the statement that began it is gone.
 #[derive(Debug)]
@@ -104,13 +103,10 @@ impl Drop for Unfinished {
         let (store, write) = (Arc::clone(&self.store), Arc::clone(&self.write));
         let kept = self.kept.take().unwrap_or_default();
         let stopping = self.background.stopping.clone();
-        let is_distributed = self.is_distributed;
         self.background.begin(async move {
             remove(&store, &write, &kept).await;
-            if is_distributed {
-                let _ = tokio::time::timeout(AGAIN_AFTER, stopping.cancelled()).await;
-                remove(&store, &write, &kept).await;
-            }
+            let _ = tokio::time::timeout(AGAIN_AFTER, stopping.cancelled()).await;
+            remove(&store, &write, &kept).await;
         });
     }
 }
@@ -144,11 +140,11 @@ impl QueryService {
         let physical = self.physical(&Arc::new(planned), &announced, settings).await?;
         unfinished.is_distributed = physical.tier() == Tier::Durable;
         let mut batches = self.run_physical(physical, &written_schema(), guard).await?;
-        let mut files = Vec::new();
+        let (mut files, files_max) = (Vec::new(), self.config.written_files_max);
         while let Some(batch) = batches.try_next().await? {
             files.extend(WrittenFile::from_batch(&batch).map_err(Error::Running)?);
-            if files.len() > FILES_MAX {
-                return Err(Error::TooManyFiles { limit: FILES_MAX });
+            if files.len() > files_max {
+                return Err(Error::TooManyFiles { limit: files_max });
             }
         }
         if unfinished.is_distributed && write.root.url().scheme() == "file" {

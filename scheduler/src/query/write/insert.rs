@@ -57,7 +57,7 @@ impl QueryService {
             columns: base.schema().written_columns(log.root())?,
             partitions: base.schema().partitions().to_vec(),
             format: FileFormat::PARQUET,
-            file_bytes: self.config.file_bytes.bytes(),
+            limits: self.config.write_limits,
         });
         let sink = Sink::new(sources, Arc::clone(&write));
         let mut written = self.write_files(planned, sink, &write, settings, guard).await?;

@@ -1,15 +1,18 @@
-//! Tables whose files belong to Lakegate: where they lie, and how they go.
+//! Tables and volumes whose files belong to Lakegate: where they lie, and how they go.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::{StreamExt, TryStreamExt};
-use lakegate_catalog::{DatasetId, DatasetKind, Project, Snapshot, Table};
+use lakegate_catalog::{
+    Catalog, Dataset, DatasetId, DatasetKind, Project, Snapshot, Table, Volume,
+};
 use lakegate_lake::delta::{DeltaLog, TableRoot};
 use object_store::ObjectStore;
 use uuid::Uuid;
 
+use super::files::Background;
 use crate::query::Error;
 use crate::query::service::QueryService;
 
@@ -39,7 +42,7 @@ impl Removal {
 
 impl QueryService {
     /// A new folder where the project has its tables.
-    pub(super) fn managed_root(&self, project: &Project) -> Result<TableRoot, Error> {
+    pub(in crate::query) fn managed_root(&self, project: &Project) -> Result<TableRoot, Error> {
         let base = project.location.as_deref().unwrap_or(&self.tables_folder);
         let base = base.trim_end_matches('/');
         Ok(TableRoot::parse(&format!("{base}/{}/", Uuid::now_v7()))?)
@@ -63,8 +66,8 @@ impl QueryService {
     }
 
     /// Does what may drop tables, then removes the files of those that are gone, as far as they
-    /// belong to Lakegate; also of those that were dropped before it failed. It comes to its end
-    /// whatever becomes of the caller.
+    /// belong to Lakegate and no other table or volume has them; also of those that were dropped
+    /// before it failed. It comes to its end whatever becomes of the caller.
     ///
     /// # Errors
     /// Those of `drops`, or the catalog cannot be read before.
@@ -72,56 +75,108 @@ impl QueryService {
         &self,
         drops: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let (catalog, runtime) = (self.catalog.clone(), Arc::clone(&self.runtime));
-        let background = Arc::clone(&self.background);
-        let to_the_end = async move {
-            let before = catalog.snapshot().await?;
-            let outcome = drops.await;
-            match catalog.snapshot().await {
-                // Nobody need wait for that.
-                Ok(after) => background.begin(async move {
-                    for removal in removals(&runtime, &before, &after) {
-                        removal.remove().await;
-                    }
-                }),
-                Err(error) => tracing::warn!(%error, "files of dropped tables are left, if any"),
-            }
-            outcome
-        };
-        self.background.settle(to_the_end).await
+        let gone = self.gone();
+        self.background.settle(gone.after(drops)).await
+    }
+
+    /// Does what may replace tables, then removes the files of those that were replaced. What the
+    /// caller gives up leaves them.
+    ///
+    /// # Errors
+    /// Those of `replaces`, or the catalog cannot be read before.
+    pub(in crate::query) async fn replacing<T>(
+        &self,
+        replaces: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.gone().after(replaces).await
+    }
+
+    fn gone(&self) -> Gone {
+        Gone {
+            catalog: self.catalog.clone(),
+            runtime: Arc::clone(&self.runtime),
+            background: Arc::clone(&self.background),
+        }
     }
 }
 
-/// What removes the tables that are gone.
-fn removals(runtime: &RuntimeEnv, before: &Snapshot, after: &Snapshot) -> Vec<Removal> {
-    let gone = managed_tables(before).filter(|(id, _)| after.dataset_by_id(*id).is_none());
-    let removals = gone.filter_map(|(_, location)| match removal_at(runtime, location) {
-        Ok(removal) => Some(removal),
-        Err(error) => {
-            tracing::warn!(%location, %error, "files of a dropped table are left");
-            None
+/// What removes the files of tables that a change of the catalog did away with.
+struct Gone {
+    catalog: Catalog,
+    runtime: Arc<RuntimeEnv>,
+    background: Arc<Background>,
+}
+
+impl Gone {
+    async fn after<T>(self, change: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let before = self.catalog.snapshot().await?;
+        let outcome = change.await;
+        match self.catalog.snapshot().await {
+            Ok(after) => self.remove(&before, &after),
+            Err(error) => tracing::warn!(%error, "files of dropped tables are left, if any"),
         }
-    });
-    removals.collect()
+        outcome
+    }
+
+    fn remove(&self, before: &Snapshot, after: &Snapshot) {
+        let changed = managed_datasets(before).filter(|(id, location)| {
+            let now = after.dataset_by_id(*id).and_then(|dataset| location_of(dataset));
+            now != Some(*location)
+        });
+        for (_, location) in changed {
+            // Another table may be declared over the same files.
+            if datasets(after).any(|dataset| lies_at(dataset, location)) {
+                continue;
+            }
+            match self.removal_at(location) {
+                // Nobody need wait for that.
+                Ok(removal) => self.background.begin(async move { removal.remove().await }),
+                Err(error) => {
+                    tracing::warn!(%location, %error, "files of a dropped table are left");
+                }
+            }
+        }
+    }
+
+    fn removal_at(&self, location: &str) -> Result<Removal, Error> {
+        let root = TableRoot::parse(location)?;
+        let store = self.runtime.object_store(root.object_store_url()?).map_err(Error::Running)?;
+        Ok(Removal { store, root })
+    }
 }
 
-fn removal_at(runtime: &RuntimeEnv, location: &str) -> Result<Removal, Error> {
-    let root = TableRoot::parse(location)?;
-    let store = runtime.object_store(root.object_store_url()?).map_err(Error::Running)?;
-    Ok(Removal { store, root })
-}
-
-/// The tables whose files belong to Lakegate, and where they lie.
-fn managed_tables(snapshot: &Snapshot) -> impl Iterator<Item = (DatasetId, &str)> {
-    let schemas = snapshot.projects().flat_map(|project| {
-        let schemas = snapshot.schemas(&project.name);
-        schemas.map(|schema| (project.name.as_str(), schema.name.as_str()))
-    });
-    let datasets = schemas.flat_map(|(project, schema)| snapshot.datasets(project, schema));
-    datasets.filter_map(|dataset| match &dataset.kind {
-        DatasetKind::Table(Table { is_managed: true, location, .. }) => {
+/// The tables and volumes whose files belong to Lakegate, and where they lie.
+fn managed_datasets(snapshot: &Snapshot) -> impl Iterator<Item = (DatasetId, &str)> {
+    datasets(snapshot).filter_map(|dataset| match &dataset.kind {
+        DatasetKind::Table(Table { is_managed: true, location, .. })
+        | DatasetKind::Volume(Volume { is_managed: true, location }) => {
             Some((dataset.id, location.as_str()))
         }
         _ => None,
     })
+}
+
+fn datasets(snapshot: &Snapshot) -> impl Iterator<Item = &Dataset> {
+    let schemas = snapshot.projects().flat_map(|project| {
+        let schemas = snapshot.schemas(&project.name);
+        schemas.map(|schema| (project.name.as_str(), schema.name.as_str()))
+    });
+    schemas.flat_map(|(project, schema)| snapshot.datasets(project, schema)).map(Arc::as_ref)
+}
+
+fn location_of(dataset: &Dataset) -> Option<&str> {
+    match &dataset.kind {
+        DatasetKind::Table(Table { location, .. })
+        | DatasetKind::Volume(Volume { location, .. }) => Some(location),
+        DatasetKind::View(_) => None,
+    }
+}
+
+/// Whether a dataset has its files in a folder.
+fn lies_at(dataset: &Dataset, folder: &str) -> bool {
+    let Some(location) = location_of(dataset) else { return false };
+    match (TableRoot::parse(location), TableRoot::parse(folder)) {
+        (Ok(location), Ok(folder)) => location.url().as_str().starts_with(folder.url().as_str()),
+        _ => location == folder,
+    }
 }

@@ -5,11 +5,12 @@
 //! log, the history or an error, so [`Governance::shown`] tells what may be seen of it, and the
 //! reader's errors name what was expected and never what was found.
 
+mod alter;
 mod read;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use lakegate_common::secret::Secret;
@@ -38,15 +39,10 @@ pub enum Governance {
         kind: String,
         /// The keys; `None` for those in the server's surroundings.
         secrets: Option<BTreeMap<String, Secret>>,
+        /// What it is for.
+        comment: Option<String>,
         /// An existing credential is no error.
         if_not_exists: bool,
-    },
-    /// `ALTER CREDENTIAL … SET (…)`: new keys in place of the old ones.
-    SetSecrets {
-        /// The credential.
-        name: String,
-        /// All its keys.
-        secrets: BTreeMap<String, Secret>,
     },
     /// `CREATE LOCATION`.
     CreateLocation {
@@ -58,7 +54,20 @@ pub enum Governance {
         credential: Option<String>,
         /// Endpoint, region and the like.
         options: BTreeMap<String, String>,
+        /// What it is for.
+        comment: Option<String>,
         /// An existing location is no error.
+        if_not_exists: bool,
+    },
+    /// `CREATE VOLUME`.
+    CreateVolume {
+        /// Its name, in parts.
+        name: Vec<String>,
+        /// Where its files lie; `None` for a place of Lakegate's own.
+        location: Option<String>,
+        /// What it is for.
+        comment: Option<String>,
+        /// An existing volume is no error.
         if_not_exists: bool,
     },
     /// `CREATE USER`.
@@ -67,38 +76,37 @@ pub enum Governance {
         name: String,
         /// The password.
         password: Secret,
+        /// Who it is.
+        comment: Option<String>,
         /// An existing user is no error.
         if_not_exists: bool,
-    },
-    /// `ALTER USER … PASSWORD`.
-    SetPassword {
-        /// The user.
-        name: String,
-        /// The new password.
-        password: Secret,
     },
     /// `CREATE ROLE`.
     CreateRole {
         /// Its name.
         name: String,
+        /// What it is for.
+        comment: Option<String>,
         /// An existing role is no error.
         if_not_exists: bool,
     },
-    /// `ALTER … RENAME TO`.
-    Rename {
+    /// `ALTER`.
+    Alter {
         /// What it is.
         kind: ObjectKind,
         /// Its name, in parts.
         name: Vec<String>,
-        /// Its last part from now on.
-        to: String,
+        /// A missing one is no error.
+        if_exists: bool,
+        /// What becomes of it.
+        change: Change,
     },
-    /// `DROP PROJECT | CREDENTIAL | LOCATION | USER | ROLE`.
+    /// `DROP PROJECT | CREDENTIAL | LOCATION | USER | ROLE | VOLUME`.
     Drop {
         /// What they are.
         kind: ObjectKind,
-        /// Their names.
-        names: Vec<String>,
+        /// Their names, each in parts.
+        names: Vec<Vec<String>>,
         /// A missing one is no error.
         if_exists: bool,
         /// What it holds is dropped with it.
@@ -137,6 +145,34 @@ pub enum Governance {
     },
 }
 
+/// What an `ALTER` statement changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// `RENAME TO`: the last part of its name from now on.
+    Name(String),
+    /// `OWNER TO`: who owns it alone from now on.
+    Owner(String),
+    /// `SET TBLPROPERTIES`: properties by name.
+    SetProperties(BTreeMap<String, String>),
+    /// `UNSET TBLPROPERTIES`.
+    UnsetProperties {
+        /// Their names.
+        names: BTreeSet<String>,
+        /// One that is not there is no error.
+        if_exists: bool,
+    },
+    /// `SET LOCATION`, `DROP LOCATION`: where managed tables of a project go from now on.
+    ProjectLocation(Option<String>),
+    /// `SET CREDENTIAL`, `DROP CREDENTIAL`: what opens a location.
+    LocationCredential(Option<String>),
+    /// `SET (…)` of a location: new options in place of the old ones.
+    LocationOptions(BTreeMap<String, String>),
+    /// `SET (…)` of a credential: new keys in place of the old ones; `SET AMBIENT` without.
+    Secrets(Option<BTreeMap<String, Secret>>),
+    /// `PASSWORD` of a user.
+    Password(Secret),
+}
+
 /// Whether something is given or taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -159,6 +195,8 @@ pub enum ObjectKind {
     View,
     /// A volume: one to three parts.
     Volume,
+    /// A table, view or volume: one to three parts.
+    Dataset,
     /// A location: one part.
     Location,
     /// A credential: one part.
@@ -178,6 +216,7 @@ impl ObjectKind {
             Self::Table => "TABLE",
             Self::View => "VIEW",
             Self::Volume => "VOLUME",
+            Self::Dataset => "DATASET",
             Self::Location => "LOCATION",
             Self::Credential => "CREDENTIAL",
             Self::User => "USER",
@@ -189,7 +228,7 @@ impl ObjectKind {
     pub(super) const fn parts_max(self) -> usize {
         match self {
             Self::Schema => 2,
-            Self::Table | Self::View | Self::Volume => 3,
+            Self::Table | Self::View | Self::Volume | Self::Dataset => 3,
             _ => 1,
         }
     }
@@ -208,9 +247,15 @@ impl Governance {
             Self::CreateCredential { name, kind, secrets: Some(_), .. } => {
                 Some(format!("CREATE CREDENTIAL {name} TYPE {kind} WITH (***)"))
             }
-            Self::SetSecrets { name, .. } => Some(format!("ALTER CREDENTIAL {name} SET (***)")),
             Self::CreateUser { name, .. } => Some(format!("CREATE USER {name} PASSWORD ***")),
-            Self::SetPassword { name, .. } => Some(format!("ALTER USER {name} PASSWORD ***")),
+            Self::Alter { name, change, .. } => {
+                let name = name.join(".");
+                match change {
+                    Change::Secrets(Some(_)) => Some(format!("ALTER CREDENTIAL {name} SET (***)")),
+                    Change::Password(_) => Some(format!("ALTER USER {name} PASSWORD ***")),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use lakegate_common::secret::Secret;
 
 use super::super::Error;
 use super::super::names::text_of;
+use super::alter::PROPERTIES_WORDS;
 use super::{Governance, ObjectKind, Verb};
 
 /// Options of one statement at most.
@@ -18,6 +19,9 @@ const OPTIONS_MAX: usize = 64;
 /// How such statements begin. A text that holds none of these, as most queries, is not looked at any
 /// further.
 const FIRST_WORDS: [&str; 6] = ["CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "COMMENT"];
+
+/// Kinds of which all statements are read here.
+const OWN_KINDS: [&str; 6] = ["PROJECT", "CREDENTIAL", "LOCATION", "USER", "ROLE", "VOLUME"];
 
 /// Reads `sql` where its first words are those of such a statement; `None` where they are not.
 ///
@@ -38,10 +42,9 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Governa
     let is_ours = match first.as_str() {
         "GRANT" | "REVOKE" => true,
         "COMMENT" => second == "ON",
-        "CREATE" | "DROP" => {
-            ["PROJECT", "CREDENTIAL", "LOCATION", "USER", "ROLE"].contains(&second.as_str())
-        }
-        "ALTER" => kind_of(&second).is_some() && is_rename_or_ours(&second, words),
+        "CREATE" if second == "EXTERNAL" => words.next().as_deref() == Some("VOLUME"),
+        "CREATE" | "DROP" => OWN_KINDS.contains(&second.as_str()),
+        "ALTER" => kind_of(&second).is_some() && is_change_of_ours(&second, words),
         _ => false,
     };
     if !is_ours {
@@ -66,16 +69,24 @@ pub(in crate::statement) fn holds(sql: &str, word: &str) -> bool {
 }
 
 /// Other changes of tables, views and schemas are for the general parser.
-fn is_rename_or_ours(kind: &str, words: impl Iterator<Item = String>) -> bool {
-    !["TABLE", "VIEW", "SCHEMA", "VOLUME"].contains(&kind)
-        || words.collect::<Vec<_>>().windows(2).any(|pair| pair == ["RENAME", "TO"])
+fn is_change_of_ours(kind: &str, words: impl Iterator<Item = String>) -> bool {
+    let is_ours = |pair: &[String]| match pair {
+        [first, second] => match first.as_str() {
+            "RENAME" | "OWNER" => second == "TO",
+            "SET" | "UNSET" => PROPERTIES_WORDS.contains(&second.as_str()),
+            _ => false,
+        },
+        _ => false,
+    };
+    OWN_KINDS.contains(&kind) || words.collect::<Vec<_>>().windows(2).any(is_ours)
 }
 
 pub(in crate::statement) fn kind_of(word: &str) -> Option<ObjectKind> {
     Some(match word.to_uppercase().as_str() {
         "PROJECT" => ObjectKind::Project,
         "SCHEMA" => ObjectKind::Schema,
-        "TABLE" | "DATASET" => ObjectKind::Table,
+        "TABLE" => ObjectKind::Table,
+        "DATASET" => ObjectKind::Dataset,
         "VIEW" => ObjectKind::View,
         "VOLUME" => ObjectKind::Volume,
         "LOCATION" => ObjectKind::Location,
@@ -95,9 +106,13 @@ pub(in crate::statement) struct Reader<'a> {
 impl Reader<'_> {
     fn create(&mut self) -> Result<Governance, Error> {
         self.word("CREATE")?;
+        let is_external = self.take("EXTERNAL");
         let kind = self.kind()?;
         let if_not_exists =
             self.parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+        if kind == ObjectKind::Volume {
+            return self.volume(is_external, if_not_exists);
+        }
         let name = self.name()?;
         match kind {
             ObjectKind::Project => self.project(name, if_not_exists),
@@ -107,16 +122,34 @@ impl Reader<'_> {
                 self.take("WITH");
                 self.word("PASSWORD")?;
                 let password = Secret::exactly(self.text()?);
-                Ok(Governance::CreateUser { name, password, if_not_exists })
+                let comment = self.optional_comment()?;
+                Ok(Governance::CreateUser { name, password, comment, if_not_exists })
             }
-            ObjectKind::Role => Ok(Governance::CreateRole { name, if_not_exists }),
-            _ => Err(expected("PROJECT, CREDENTIAL, LOCATION, USER or ROLE")),
+            ObjectKind::Role => {
+                let comment = self.optional_comment()?;
+                Ok(Governance::CreateRole { name, comment, if_not_exists })
+            }
+            _ => Err(expected("PROJECT, CREDENTIAL, LOCATION, USER, ROLE or VOLUME")),
         }
+    }
+
+    fn volume(&mut self, is_external: bool, if_not_exists: bool) -> Result<Governance, Error> {
+        let name = self.object(ObjectKind::Volume)?;
+        let location = self.take("LOCATION").then(|| self.text()).transpose()?;
+        if is_external && location.is_none() {
+            return Err(expected("LOCATION of an external volume"));
+        }
+        let comment = self.optional_comment()?;
+        Ok(Governance::CreateVolume { name, location, comment, if_not_exists })
+    }
+
+    fn optional_comment(&mut self) -> Result<Option<String>, Error> {
+        self.take("COMMENT").then(|| self.text()).transpose()
     }
 
     fn project(&mut self, name: String, if_not_exists: bool) -> Result<Governance, Error> {
         let location = self.take("LOCATION").then(|| self.text()).transpose()?;
-        let comment = self.take("COMMENT").then(|| self.text()).transpose()?;
+        let comment = self.optional_comment()?;
         Ok(Governance::CreateProject { name, location, comment, if_not_exists })
     }
 
@@ -129,7 +162,8 @@ impl Reader<'_> {
             self.word("WITH")?;
             Some(secrets(self.options()?))
         };
-        Ok(Governance::CreateCredential { name, kind, secrets, if_not_exists })
+        let comment = self.optional_comment()?;
+        Ok(Governance::CreateCredential { name, kind, secrets, comment, if_not_exists })
     }
 
     fn location(&mut self, name: String, if_not_exists: bool) -> Result<Governance, Error> {
@@ -137,37 +171,18 @@ impl Reader<'_> {
         let url = self.text()?;
         let credential = self.take("CREDENTIAL").then(|| self.name()).transpose()?;
         let options = if self.take("WITH") { self.options()? } else { BTreeMap::new() };
-        Ok(Governance::CreateLocation { name, url, credential, options, if_not_exists })
-    }
-
-    fn alter(&mut self) -> Result<Governance, Error> {
-        self.word("ALTER")?;
-        let kind = self.kind()?;
-        let name = self.object(kind)?;
-        if self.take("RENAME") {
-            self.word("TO")?;
-            return Ok(Governance::Rename { kind, name, to: self.name()? });
-        }
-        let name = name.join(".");
-        match kind {
-            ObjectKind::User => {
-                self.take("WITH");
-                self.word("PASSWORD")?;
-                Ok(Governance::SetPassword { name, password: Secret::exactly(self.text()?) })
-            }
-            ObjectKind::Credential => {
-                self.word("SET")?;
-                Ok(Governance::SetSecrets { name, secrets: secrets(self.options()?) })
-            }
-            _ => Err(expected("RENAME TO")),
-        }
+        let comment = self.optional_comment()?;
+        Ok(Governance::CreateLocation { name, url, credential, options, comment, if_not_exists })
     }
 
     fn drop(&mut self) -> Result<Governance, Error> {
         self.word("DROP")?;
         let kind = self.kind()?;
         let if_exists = self.parser.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
-        let names = self.names()?;
+        let mut names = vec![self.object(kind)?];
+        while self.parser.consume_token(&Token::Comma) {
+            names.push(self.object(kind)?);
+        }
         let cascade = self.take("CASCADE");
         if !cascade {
             self.take("RESTRICT");
@@ -219,7 +234,7 @@ impl Reader<'_> {
         }
     }
 
-    fn kind(&mut self) -> Result<ObjectKind, Error> {
+    pub(super) fn kind(&mut self) -> Result<ObjectKind, Error> {
         self.peek_kind().ok_or_else(|| {
             expected("PROJECT, SCHEMA, TABLE, VIEW, VOLUME, LOCATION, CREDENTIAL, USER or ROLE")
         })
@@ -240,7 +255,7 @@ impl Reader<'_> {
         Some(kind)
     }
 
-    fn object(&mut self, kind: ObjectKind) -> Result<Vec<String>, Error> {
+    pub(super) fn object(&mut self, kind: ObjectKind) -> Result<Vec<String>, Error> {
         let mut parts = vec![self.name()?];
         while self.parser.consume_token(&Token::Period) {
             parts.push(self.name()?);
@@ -266,7 +281,7 @@ impl Reader<'_> {
         Ok(names)
     }
 
-    fn options(&mut self) -> Result<BTreeMap<String, String>, Error> {
+    pub(super) fn options(&mut self) -> Result<BTreeMap<String, String>, Error> {
         let mut options = BTreeMap::new();
         self.token(&Token::LParen, "(")?;
         loop {
@@ -340,7 +355,7 @@ impl Reader<'_> {
     }
 }
 
-fn secrets(options: BTreeMap<String, String>) -> BTreeMap<String, Secret> {
+pub(super) fn secrets(options: BTreeMap<String, String>) -> BTreeMap<String, Secret> {
     options.into_iter().map(|(key, value)| (key, Secret::from_text(value))).collect()
 }
 

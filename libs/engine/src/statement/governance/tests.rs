@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lakegate_common::Coded;
 use lakegate_common::secret::Secret;
 
-use super::{Governance, ObjectKind, Verb, read};
+use super::{Change, Governance, ObjectKind, Verb, read};
 
 fn options<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
@@ -27,11 +27,13 @@ fn credentials_and_locations_are_read_with_their_options() {
             name: "minio".to_string(),
             kind: "s3".to_string(),
             secrets: Some(BTreeMap::from(secrets)),
+            comment: None,
             if_not_exists: false,
         }
     );
     let sql = "create location if not exists raw url 's3://bucket/prefix/' credential minio \
-               with (endpoint = 'http://127.0.0.1:9000', path_style = true, allow_http = TRUE)";
+               with (endpoint = 'http://127.0.0.1:9000', path_style = true, allow_http = TRUE) \
+               comment 'as it came'";
     assert_eq!(
         one(sql),
         Governance::CreateLocation {
@@ -43,6 +45,7 @@ fn credentials_and_locations_are_read_with_their_options() {
                 ("path_style", "true"),
                 ("allow_http", "TRUE"),
             ]),
+            comment: Some("as it came".to_string()),
             if_not_exists: true,
         }
     );
@@ -55,6 +58,7 @@ fn users_roles_and_projects_are_read() {
         Governance::CreateUser {
             name: "reader1".to_string(),
             password: Secret::from_text("x"),
+            comment: None,
             if_not_exists: false,
         }
     );
@@ -71,7 +75,7 @@ fn users_roles_and_projects_are_read() {
         one("DROP ROLE IF EXISTS analysts, \"Others\""),
         Governance::Drop {
             kind: ObjectKind::Role,
-            names: vec!["analysts".to_string(), "Others".to_string()],
+            names: vec![vec!["analysts".to_string()], vec!["Others".to_string()]],
             if_exists: true,
             cascade: false,
         }
@@ -132,12 +136,87 @@ fn comments_and_new_names_are_read() {
     );
     assert_eq!(
         one("ALTER TABLE a.b RENAME TO c"),
-        Governance::Rename {
+        Governance::Alter {
             kind: ObjectKind::Table,
             name: vec!["a".to_string(), "b".to_string()],
-            to: "c".to_string(),
+            if_exists: false,
+            change: Change::Name("c".to_string()),
         }
     );
+}
+
+#[test]
+fn volumes_are_read() {
+    let volume = |location: Option<&str>, comment: Option<&str>| Governance::CreateVolume {
+        name: vec!["raw".to_string(), "scans".to_string()],
+        location: location.map(str::to_string),
+        comment: comment.map(str::to_string),
+        if_not_exists: location.is_none(),
+    };
+    assert_eq!(one("CREATE VOLUME IF NOT EXISTS raw.scans"), volume(None, None));
+    let sql = "create external volume raw.scans location '/data/scans' comment 'as measured';";
+    assert_eq!(one(sql), volume(Some("/data/scans"), Some("as measured")));
+    assert_eq!(
+        one("DROP VOLUME a.b, c"),
+        Governance::Drop {
+            kind: ObjectKind::Volume,
+            names: vec![vec!["a".to_string(), "b".to_string()], vec!["c".to_string()]],
+            if_exists: false,
+            cascade: false,
+        }
+    );
+    for wrong in ["CREATE EXTERNAL VOLUME v", "CREATE VOLUME a.b.c.d", "CREATE VOLUME v AT '/x'"] {
+        assert!(read(wrong, true).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn every_change_of_an_object_is_read() {
+    let change = |sql: &str| match one(sql) {
+        Governance::Alter { change, if_exists, .. } => (change, if_exists),
+        other => panic!("{sql}: {other:?}"),
+    };
+    let names = || ["a".to_string(), "b.c".to_string()].into_iter().collect();
+    for (sql, wanted, if_exists) in [
+        ("ALTER SCHEMA IF EXISTS s RENAME TO t", Change::Name("t".to_string()), true),
+        ("ALTER VIEW v OWNER TO ann", Change::Owner("ann".to_string()), false),
+        (
+            "ALTER TABLE t SET TBLPROPERTIES ('A' = 'x', b.c = 1)",
+            Change::SetProperties(options([("A", "x"), ("b.c", "1")])),
+            false,
+        ),
+        (
+            "ALTER TABLE t UNSET TBLPROPERTIES IF EXISTS ('a', b.c)",
+            Change::UnsetProperties { names: names(), if_exists: true },
+            false,
+        ),
+        (
+            "ALTER PROJECT p SET LOCATION 's3://b/'",
+            Change::ProjectLocation(Some("s3://b/".to_string())),
+            false,
+        ),
+        ("ALTER PROJECT p DROP LOCATION", Change::ProjectLocation(None), false),
+        ("ALTER LOCATION l SET CREDENTIAL c", Change::LocationCredential(Some("c".into())), false),
+        ("ALTER LOCATION l DROP CREDENTIAL", Change::LocationCredential(None), false),
+        (
+            "ALTER LOCATION l SET (region = 'r')",
+            Change::LocationOptions(options([("region", "r")])),
+            false,
+        ),
+        ("ALTER CREDENTIAL c SET AMBIENT", Change::Secrets(None), false),
+        ("ALTER USER u PASSWORD 'x'", Change::Password(Secret::from_text("x")), false),
+    ] {
+        assert_eq!(change(sql), (wanted, if_exists), "{sql}");
+    }
+    for wrong in [
+        "ALTER ROLE r PASSWORD 'x'",
+        "ALTER LOCATION l SET URL 's3://b/'",
+        "ALTER USER u OWNER TO ann",
+        "ALTER TABLE t SET TBLPROPERTIES ()",
+        "ALTER TABLE t SET TBLPROPERTIES ('a' = 1, 'a' = 2)",
+    ] {
+        assert!(read(wrong, true).is_err(), "{wrong}");
+    }
 }
 
 #[test]

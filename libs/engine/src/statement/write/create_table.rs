@@ -6,17 +6,15 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::super::governance::{Reader, expected, holds};
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
+use super::super::properties::properties;
 use super::super::{Error, NESTING_MAX, versions};
 use super::{CreateTable, Write};
-
-/// Properties of one table at most.
-const PROPERTIES_MAX: usize = 64;
 
 /// Reads `sql` where it begins with `CREATE TABLE`; `None` where it does not.
 ///
@@ -163,39 +161,4 @@ fn is_query(reader: &Reader<'_>) -> bool {
         &reader.parser.peek_token().token,
         Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH | Keyword::VALUES)
     )
-}
-
-fn properties(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>, Error> {
-    let mut properties = BTreeMap::new();
-    reader.token(&Token::LParen, "( and the properties")?;
-    loop {
-        let key = property_name(reader)?;
-        reader.token(&Token::Eq, "= after a property's name")?;
-        if properties.insert(key, reader.value()?).is_some() {
-            return Err(expected("each property once"));
-        }
-        if properties.len() > PROPERTIES_MAX {
-            return Err(expected("fewer properties"));
-        }
-        if !reader.parser.consume_token(&Token::Comma) {
-            reader.token(&Token::RParen, ") after the last property")?;
-            return Ok(properties);
-        }
-    }
-}
-
-/// A name of parts with dots, or a text; its case counts.
-fn property_name(reader: &mut Reader<'_>) -> Result<String, Error> {
-    if matches!(reader.parser.peek_token().token, Token::SingleQuotedString(_)) {
-        return reader.text();
-    }
-    let part = |reader: &mut Reader<'_>| {
-        let part: Result<_, ParserError> = reader.parser.parse_identifier();
-        part.map(|part| part.value).map_err(Error::Syntax)
-    };
-    let mut name = part(reader)?;
-    while reader.parser.consume_token(&Token::Period) {
-        name = format!("{name}.{}", part(reader)?);
-    }
-    Ok(name)
 }

@@ -12,6 +12,7 @@ use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::schema::StructType;
 use delta_kernel::{EngineData, KernelError, KernelResult};
+use object_store::path::Path;
 
 use crate::delta::TableRoot;
 use crate::write::WrittenFile;
@@ -50,10 +51,13 @@ pub(super) fn adds(
 
 /// The file's path below the table's folder. Writers name files so that nothing is to be encoded.
 fn relative(root: &TableRoot, path: &str) -> KernelResult<String> {
-    let below = path.strip_prefix(root.folder().as_ref()).and_then(|rest| rest.strip_prefix('/'));
-    below.map(str::to_string).ok_or_else(|| {
-        KernelError::internal_error(format!("{path:?} does not lie in the folder of {root}"))
-    })
+    let outside =
+        || KernelError::internal_error(format!("{path:?} does not lie in the folder of {root}"));
+    let path = Path::parse(path).map_err(|_| outside())?;
+    // The folder of a table may be a whole bucket.
+    let below = path.prefix_match(root.folder()).ok_or_else(outside)?;
+    let below = below.map(|part| part.as_ref().to_string()).collect::<Vec<_>>();
+    if below.is_empty() { Err(outside()) } else { Ok(below.join("/")) }
 }
 
 fn partition_values(names: &[String], files: &[WrittenFile]) -> KernelResult<ArrayRef> {
@@ -89,4 +93,24 @@ fn statistics_of(wanted: &StructType, files: &[WrittenFile]) -> KernelResult<Arr
         KernelError::internal_error("statistics are not one object a file".to_string())
     })?;
     Ok(Arc::new(StructArray::from(rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_from_the_table_on() {
+        let relative = |root: &str, path: &str| relative(&TableRoot::parse(root).unwrap(), path);
+        for (root, path) in [
+            ("s3://bucket/lake/t/", "lake/t/statement/part-0.parquet"),
+            ("s3://bucket/", "statement/part-0.parquet"),
+            ("/lake/t/", "lake/t/statement/part-0.parquet"),
+        ] {
+            assert_eq!(relative(root, path).unwrap(), "statement/part-0.parquet", "{root}");
+        }
+        for outside in ["lake/t", "lake/table/x.parquet", "lake/x.parquet"] {
+            assert!(relative("s3://bucket/lake/t/", outside).is_err(), "{outside}");
+        }
+    }
 }

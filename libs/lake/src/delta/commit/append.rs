@@ -8,14 +8,13 @@ use delta_kernel::transaction::{CommitResult, Transaction, UpdateTableOperation}
 use delta_kernel::{Engine, KernelError, KernelResult, SnapshotRef};
 
 use super::adds::adds;
-use super::{Commits, ENGINE};
+use super::place::Place;
+use super::{Change, Commits, ENGINE};
 use crate::Error;
 use crate::delta::failure::failure;
 use crate::delta::{AsOf, DeltaLog, TableState};
 use crate::write::WrittenFile;
 
-/// How often a commit is tried while other writers come first.
-const ATTEMPTS_MAX: usize = 15;
 /// Longest pause before the first new attempt; each further one may wait as long again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Commits after which a table gets a checkpoint that does not say itself.
@@ -59,12 +58,14 @@ impl Commits {
             return Ok(base.version());
         }
         let files = Arc::new(files);
-        let turn = self.turn(log.root());
+        let place = Place::of(log.root()).await;
+        let turn = self.turn(&place);
         let _turn = turn.lock().await;
-        let number = self.number();
+        let change = self.change(&place);
+        let attempts_max = self.attempts_max.get();
         let mut unclear = None;
-        for attempt in 0..=ATTEMPTS_MAX {
-            let found = self.look(log, number, attempt).await;
+        for attempt in 0..=attempts_max {
+            let found = self.look(log, &change, attempt).await;
             let newest = match (found, unclear.take()) {
                 (Ok(Found::Committed(version)), _) => return Ok(version),
                 (_, Some(error)) => {
@@ -79,13 +80,13 @@ impl Commits {
                 }
                 (Err(error), None) => return Err(error),
             };
-            if attempt == ATTEMPTS_MAX {
+            if attempt == attempts_max {
                 break;
             }
             if !same_table(base, &newest) {
                 return Err(Error::TableChanged { location: log.root().to_string() });
             }
-            match self.attempt(log, &newest, &files, number).await? {
+            match self.attempt(log, &newest, &files, &change).await? {
                 Attempt::Committed { version, since_checkpoint } => {
                     checkpoint_when_due(log, &newest, since_checkpoint).await;
                     return Ok(version);
@@ -95,7 +96,7 @@ impl Commits {
                 Attempt::Unclear(error) => unclear = Some(error),
             }
         }
-        Err(Error::CommitContention { location: log.root().to_string(), attempts: ATTEMPTS_MAX })
+        Err(Error::CommitContention { location: log.root().to_string(), attempts: attempts_max })
     }
 
     /// Refuses a table to which nothing can be added here.
@@ -109,25 +110,12 @@ impl Commits {
     }
 
     /// Whether an earlier attempt is in the log after all; if not, what to add to.
-    async fn look(&self, log: &DeltaLog, number: i64, attempt: usize) -> Result<Found, Error> {
+    async fn look(&self, log: &DeltaLog, change: &Change, attempt: usize) -> Result<Found, Error> {
         let newest = self.known.state(log, AsOf::Latest).await?;
-        if attempt > 0 && self.is_committed(log, &newest, number).await? {
+        if attempt > 0 && is_committed(log, &newest, change).await? {
             return Ok(Found::Committed(newest.version()));
         }
         Ok(Found::Open(newest))
-    }
-
-    /// Whether the log has the change with this number.
-    async fn is_committed(
-        &self,
-        log: &DeltaLog,
-        newest: &Arc<TableState>,
-        number: i64,
-    ) -> Result<bool, Error> {
-        let snapshot = Arc::clone(&newest.snapshot);
-        let application = self.application.clone();
-        let found = log.read(move |engine, _| snapshot.get_app_id_version(&application, engine));
-        Ok(found.await?.is_some_and(|found| found >= number))
     }
 
     async fn attempt(
@@ -135,26 +123,36 @@ impl Commits {
         log: &DeltaLog,
         newest: &Arc<TableState>,
         files: &Arc<Vec<WrittenFile>>,
-        number: i64,
+        change: &Change,
     ) -> Result<Attempt, Error> {
-        let state = Arc::clone(newest);
-        let (files, application) = (Arc::clone(files), self.application.clone());
-        let tried = log
-            .try_read(move |engine, _| try_append(engine, &state, &files, application, number))
-            .await;
+        let (state, files, change) = (Arc::clone(newest), Arc::clone(files), change.clone());
+        let tried = log.try_read(move |engine, _| try_append(engine, &state, &files, change)).await;
         tried.map_err(|error| failure(log.root().url().as_str(), error))
     }
+}
+
+/// Whether the log has the change. Later ones of the same application are not there: it makes the
+/// next when this one is done.
+async fn is_committed(
+    log: &DeltaLog,
+    newest: &Arc<TableState>,
+    change: &Change,
+) -> Result<bool, Error> {
+    let snapshot = Arc::clone(&newest.snapshot);
+    let Change { application, number } = change.clone();
+    let found = log.read(move |engine, _| snapshot.get_app_id_version(&application, engine));
+    Ok(found.await? == Some(number))
 }
 
 fn begin(
     engine: &dyn Engine,
     snapshot: SnapshotRef,
-    change: Option<(String, i64)>,
+    change: Option<Change>,
 ) -> KernelResult<Transaction> {
     let mut builder = snapshot
         .update_table(UpdateTableOperation::Write, ENGINE, true)
         .with_operation_parameters([("mode", Some("Append"))]);
-    if let Some((application, number)) = change {
+    if let Some(Change { application, number }) = change {
         builder = builder.with_transaction_id(application, number);
     }
     builder.build(engine, Box::new(FileSystemCommitter::new()))
@@ -164,11 +162,10 @@ fn try_append(
     engine: &dyn Engine,
     state: &TableState,
     files: &[WrittenFile],
-    application: String,
-    number: i64,
+    change: Change,
 ) -> KernelResult<Attempt> {
     let snapshot = SnapshotRef::clone(&state.snapshot);
-    let mut transaction = begin(engine, snapshot, Some((application, number)))?;
+    let mut transaction = begin(engine, snapshot, Some(change))?;
     let partitions = state.schema.partitions().iter();
     let names: Vec<_> =
         partitions.map(|column| state.schema.logged_name(*column).to_string()).collect();

@@ -35,7 +35,8 @@ impl Commits {
     ///
     /// # Errors
     /// [`Error::InvalidTable`] for columns or properties that the protocol does not allow,
-    /// [`Error::CommitFailed`] where the store failed or there is a table already.
+    /// [`Error::TableExists`] where there is a table, [`Error::CommitFailed`] where the store failed
+    /// or one came there meanwhile, which may be this one by an answer that was lost.
     pub async fn create(
         &self,
         log: &DeltaLog,
@@ -58,6 +59,9 @@ impl Commits {
             Ok(CommitResult::Retryable(failed)) => Err(self.commit_failed(log, failed.error)),
             Err(error @ (KernelError::ObjectStore(_) | KernelError::IOError(_))) => {
                 Err(self.commit_failed(log, error))
+            }
+            Err(KernelError::TableAlreadyExistsAtPath(_)) => {
+                Err(Error::TableExists { location: log.root().to_string() })
             }
             Err(error) => Err(Error::InvalidTable { source: Box::new(error) }),
         }

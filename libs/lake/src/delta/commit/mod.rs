@@ -8,9 +8,11 @@
 mod adds;
 mod append;
 mod create;
+mod place;
 mod storable;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -18,7 +20,8 @@ use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{DeltaTables, TableRoot};
+use self::place::Place;
+use super::DeltaTables;
 
 pub use create::NewTable;
 pub use storable::storable;
@@ -30,30 +33,44 @@ const ENGINE: &str = concat!("lakegate/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub struct Commits {
     known: Arc<DeltaTables>,
+    attempts_max: NonZeroUsize,
     /// Names this process in logs.
-    application: String,
+    process: String,
     /// The number of the last change, of whatever table.
     last: AtomicI64,
-    turns: Lock<HashMap<TableRoot, Arc<Mutex<()>>>>,
+    turns: Lock<HashMap<Place, Arc<Mutex<()>>>>,
+}
+
+/// What tells a change from all others in the log of its table.
+#[derive(Debug, Clone)]
+struct Change {
+    /// This process, at this place: who reaches the table by another way that is not known to be
+    /// one is somebody else.
+    application: String,
+    number: i64,
 }
 
 impl Commits {
-    /// Changes the tables of which `known` keeps states.
-    pub fn new(known: Arc<DeltaTables>) -> Self {
-        let application = format!("lakegate-{}", Uuid::new_v4());
-        Self { known, application, last: AtomicI64::new(0), turns: Lock::default() }
+    /// Changes the tables of which `known` keeps states, each change tried `attempts_max` times
+    /// while other writers come first.
+    pub fn new(known: Arc<DeltaTables>, attempts_max: NonZeroUsize) -> Self {
+        let process = format!("lakegate-{}", Uuid::new_v4());
+        Self { known, attempts_max, process, last: AtomicI64::new(0), turns: Lock::default() }
     }
 
     /// What whoever changes a table holds meanwhile.
-    fn turn(&self, root: &TableRoot) -> Arc<Mutex<()>> {
+    fn turn(&self, place: &Place) -> Arc<Mutex<()>> {
         let mut turns = self.turns.lock();
         // Nobody has those or waits for them.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(turns.entry(root.clone()).or_default())
+        Arc::clone(turns.entry(place.clone()).or_default())
     }
 
-    /// The number of a change; larger than those of all earlier ones.
-    fn number(&self) -> i64 {
-        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    /// A new change, whose number is larger than those of all earlier ones.
+    fn change(&self, place: &Place) -> Change {
+        Change {
+            application: format!("{}-{}", self.process, place.digest()),
+            number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
+        }
     }
 }

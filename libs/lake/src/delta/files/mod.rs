@@ -5,14 +5,16 @@ mod partition;
 mod prune;
 mod read;
 mod segment;
+mod spelling;
 mod statistics;
 mod summary;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanBufferBuilder};
 use arrow::buffer::BooleanBuffer;
+// Of the two, the one that hashes a hundred thousand paths in a few milliseconds.
+use datafusion::common::HashMap;
 use delta_kernel::log_replay::FileActionKey;
 use delta_kernel::{KernelResult, Snapshot};
 
@@ -22,6 +24,7 @@ use crate::Error;
 pub(super) use prune::{Selection, partition_schema};
 pub(super) use read::{added_files, all_files};
 pub(super) use segment::Segment;
+use spelling::is_absolute;
 pub(super) use summary::{ScanColumn, file_statistics};
 
 /// Parts of a list before they are put together into one.
@@ -52,15 +55,16 @@ impl FileList {
     }
 
     /// Refuses a list with a file outside the table's folder. Relative paths, which nearly all
-    /// are, need no look.
+    /// are, need no look, nor do the parts of `known`.
     ///
     /// # Errors
     /// [`Error::UnsupportedFeature`].
-    pub(super) fn check_places(&self, root: &TableRoot) -> Result<(), Error> {
-        for (segment, alive) in self.segments() {
+    pub(super) fn check_places(&self, root: &TableRoot, known: &Self) -> Result<(), Error> {
+        let is_known = |part: &Arc<Segment>| known.segments.iter().any(|at| Arc::ptr_eq(at, part));
+        for (segment, alive) in self.segments().filter(|(segment, _)| !is_known(segment)) {
             let paths = segment.paths();
             for path in alive.set_indices().map(|row| paths.value(row)) {
-                if path.contains(":/") || path.starts_with('/') || path.contains("..") {
+                if is_absolute(path) || path.contains("..") {
                     root.file(path)?;
                 }
             }

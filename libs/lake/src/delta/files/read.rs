@@ -13,6 +13,7 @@ use delta_kernel::{KernelResult, SnapshotRef};
 use super::FileList;
 use super::partition::partition_arrays;
 use super::segment::{Segment, missing};
+use super::spelling::{is_absolute, without_respelled};
 use super::statistics::statistics_arrays;
 use crate::delta::guarded::LogEngine;
 use crate::delta::log::TableState;
@@ -47,7 +48,7 @@ pub(in crate::delta) fn all_files(
     for rows in scan.scan_metadata(engine)? {
         found.add(batch(rows?.scan_files)?)?;
     }
-    Ok(FileList::of(found.finish()?))
+    without_respelled(engine, snapshot, FileList::of(found.finish()?))
 }
 
 /// The files of `newest`, going on from those of `known`; `None` where the log between them is
@@ -72,6 +73,10 @@ pub(in crate::delta) fn added_files(
         found.add(batch(rows?)?)?;
     }
     let changes = changes.into_summary()?;
+    let mut changed = changes.removes.iter().chain(&changes.live_adds);
+    if changed.any(|file| is_absolute(file.path())) {
+        return Ok(None);
+    }
     let gone = changes.removes.iter().chain(&changes.live_adds);
     let added = found.finish()?;
     known.files.without(newest, gone)?.with(added).compacted(schema).map(Some)
@@ -149,10 +154,10 @@ fn batch(rows: FilteredEngineData) -> KernelResult<RecordBatch> {
     rows.apply_selection_vector()?.try_into_record_batch()
 }
 
-fn column<'a>(rows: &'a RecordBatch, name: &str) -> KernelResult<&'a ArrayRef> {
+pub(super) fn column<'a>(rows: &'a RecordBatch, name: &str) -> KernelResult<&'a ArrayRef> {
     rows.column_by_name(name).ok_or_else(|| missing(name))
 }
 
-fn child<'a>(rows: &'a StructArray, name: &str) -> KernelResult<&'a ArrayRef> {
+pub(super) fn child<'a>(rows: &'a StructArray, name: &str) -> KernelResult<&'a ArrayRef> {
     rows.column_by_name(name).ok_or_else(|| missing(name))
 }

@@ -13,6 +13,7 @@ use delta_kernel::actions::deletion_vector::DeletionVectorDescriptor;
 use delta_kernel::{KernelError, KernelResult};
 
 use super::is_void;
+use super::spelling::is_absolute;
 use super::statistics::has_bounds;
 use crate::delta::schema::DeltaSchema;
 
@@ -33,6 +34,8 @@ pub(in crate::delta) struct Segment {
     partitions: usize,
     /// Columns of the table that have bounds here, in the order of their arrays.
     bounded: Vec<usize>,
+    /// Whether a path is absolute.
+    absolute: bool,
 }
 
 /// What the log says of one column's values in each file. Absent where it says nothing of any.
@@ -62,7 +65,10 @@ impl Segment {
                 whole
             })
         });
-        Ok(Self { arrays: arrays.collect::<KernelResult<_>>()?, partitions, bounded })
+        let arrays = arrays.collect::<KernelResult<Vec<_>>>()?;
+        let paths = arrays[PATH].as_string_opt::<i32>();
+        let absolute = paths.is_some_and(|paths| paths.iter().flatten().any(is_absolute));
+        Ok(Self { arrays, partitions, bounded, absolute })
     }
 
     /// The chosen rows of several parts of one table.
@@ -95,6 +101,7 @@ impl Segment {
             arrays: self.arrays.iter().map(|array| array.slice(row, 1)).collect(),
             partitions: self.partitions,
             bounded: self.bounded.clone(),
+            absolute: self.absolute,
         }
     }
 
@@ -111,6 +118,11 @@ impl Segment {
     /// Paths as the log has them.
     pub(in crate::delta) fn paths(&self) -> &StringArray {
         self.arrays[PATH].as_string()
+    }
+
+    /// Whether a path, though perhaps of a row that is no file any more, is absolute.
+    pub(super) fn has_absolute(&self) -> bool {
+        self.absolute
     }
 
     /// Sizes in bytes.
@@ -150,8 +162,7 @@ impl Segment {
 
     /// Whether a file has a deletion vector.
     pub(in crate::delta) fn has_vector(&self, row: usize) -> bool {
-        let vectors: &StructArray = self.arrays[VECTOR].as_struct();
-        vectors.is_valid(row) && vectors.column(0).is_valid(row)
+        is_vector(self.arrays[VECTOR].as_struct(), row)
     }
 
     /// Rows that a file's deletion vector removes; zero where it has none.
@@ -169,20 +180,31 @@ impl Segment {
         &self,
         row: usize,
     ) -> KernelResult<Option<DeletionVectorDescriptor>> {
-        if !self.has_vector(row) {
-            return Ok(None);
-        }
-        let vectors: &StructArray = self.arrays[VECTOR].as_struct();
-        let offset = vectors.column(2).as_primitive::<Int32Type>();
-        let descriptor = DeletionVectorDescriptor::try_new(
-            vectors.column(0).as_string::<i32>().value(row).parse()?,
-            vectors.column(1).as_string::<i32>().value(row),
-            offset.is_valid(row).then(|| offset.value(row)),
-            vectors.column(3).as_primitive::<Int32Type>().value(row),
-            vectors.column(4).as_primitive::<Int64Type>().value(row),
-        );
-        descriptor.map(Some)
+        vector_at(self.arrays[VECTOR].as_struct(), row)
     }
+}
+
+/// What the log says of a deletion vector, if it names one.
+pub(super) fn vector_at(
+    vectors: &StructArray,
+    row: usize,
+) -> KernelResult<Option<DeletionVectorDescriptor>> {
+    if !is_vector(vectors, row) {
+        return Ok(None);
+    }
+    let offset = vectors.column(2).as_primitive::<Int32Type>();
+    let descriptor = DeletionVectorDescriptor::try_new(
+        vectors.column(0).as_string::<i32>().value(row).parse()?,
+        vectors.column(1).as_string::<i32>().value(row),
+        offset.is_valid(row).then(|| offset.value(row)),
+        vectors.column(3).as_primitive::<Int32Type>().value(row),
+        vectors.column(4).as_primitive::<Int64Type>().value(row),
+    );
+    descriptor.map(Some)
+}
+
+fn is_vector(vectors: &StructArray, row: usize) -> bool {
+    vectors.is_valid(row) && vectors.column(0).is_valid(row)
 }
 
 /// The columns for which bounds are kept.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -14,15 +15,18 @@ use serde_json::json;
 
 use super::support::{Lake, column, features, long, longs, metadata, rows};
 use crate::delta::{AsOf, Commits, DeltaTables, NewTable, TableState};
-use crate::write::{FileFormat, FileLayout, FileSink, FileWrite, WrittenFile};
+use crate::write::{FileFormat, FileLayout, FileSink, FileWrite, WriteLimits, WrittenFile};
 
-fn commits() -> (Commits, Arc<DeltaTables>) {
+/// How often a change is tried here.
+const ATTEMPTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(14);
+
+pub(super) fn commits() -> (Commits, Arc<DeltaTables>) {
     let known = Arc::new(DeltaTables::new(1 << 20));
-    (Commits::new(Arc::clone(&known)), known)
+    (Commits::new(Arc::clone(&known), ATTEMPTS), known)
 }
 
 /// Writes the rows of a query for a table and does not commit them.
-async fn written(state: &TableState, sql: &str) -> Vec<WrittenFile> {
+pub(super) async fn written(state: &TableState, sql: &str) -> Vec<WrittenFile> {
     let session = SessionContext::new();
     let query = session.sql(sql).await.unwrap().into_unoptimized_plan();
     let write = FileWrite {
@@ -32,7 +36,7 @@ async fn written(state: &TableState, sql: &str) -> Vec<WrittenFile> {
         columns: state.schema().written_columns(state.root()).unwrap(),
         partitions: state.schema().partitions().to_vec(),
         format: FileFormat::PARQUET,
-        file_bytes: 1 << 20,
+        limits: WriteLimits::default(),
     };
     let sink = provider_as_source(Arc::new(FileSink::new(Arc::new(write))));
     let plan = LogicalPlanBuilder::insert_into(query, "t", sink, InsertOp::Append).unwrap();
@@ -169,5 +173,6 @@ async fn a_new_table_has_its_columns_partitions_and_properties() {
     assert_eq!(state.schema().partitions(), [0]);
     assert_eq!(state.properties().get("delta.appendOnly").map(String::as_str), Some("true"));
     assert!(!state.schema().taken_columns().field(1).is_nullable());
-    assert!(commits.create(&lake.log(), table, Vec::new()).await.is_err());
+    let refused = commits.create(&lake.log(), table, Vec::new()).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::NotEmpty, "{refused}");
 }

@@ -4,6 +4,7 @@ mod changes;
 mod checkpoints;
 mod columns;
 mod commits;
+mod contention;
 mod pruning;
 mod rows;
 pub(super) mod support;

@@ -1,5 +1,7 @@
 //! Deleted rows.
 
+use std::fs;
+
 use arrow::datatypes::{DataType, Field};
 use serde_json::json;
 
@@ -8,6 +10,10 @@ use crate::delta::AsOf;
 
 /// Deletes the rows 3, 4, 7, 11, 18 and 29.
 const INLINE_VECTOR: &str = "^Bg9^0rr910000000000iXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L";
+
+/// A vector's file, and what the log calls it.
+const NUMBERED_FILE: &str = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+const NUMBERED_VECTOR: &str = "ab^-aqEH.-t@S}K{vb[*k^";
 
 fn numbers(lake: &Lake, name: &str, rows: std::ops::Range<i64>) -> serde_json::Value {
     lake.file(name, vec![(long("n"), longs(rows))])
@@ -58,6 +64,21 @@ async fn a_vector_may_stand_in_the_log_itself() {
     });
     lake.commit([add]);
     assert_eq!(lake.rows("SELECT sum(n) FROM t").await, [(465 - 72).to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vector_may_lie_in_a_file_that_its_number_names() {
+    let mut lake = Lake::with_vectors(json!([column("n", "long")]));
+    let add = numbers(&lake, "a.parquet", 0..25);
+    let mut deleted = lake.delete(&add, &[2, 3]);
+    let vector = &mut deleted["add"]["deletionVector"];
+    let place = url::Url::parse(vector["pathOrInlineDv"].as_str().unwrap()).unwrap();
+    fs::create_dir(lake.path().join("ab")).unwrap();
+    fs::rename(place.to_file_path().unwrap(), lake.path().join(NUMBERED_FILE)).unwrap();
+    vector["storageType"] = json!("u");
+    vector["pathOrInlineDv"] = json!(NUMBERED_VECTOR);
+    lake.commit([deleted]);
+    assert_eq!(lake.rows("SELECT sum(n), count(*) FROM t").await, ["295|23"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

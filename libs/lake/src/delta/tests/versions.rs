@@ -199,9 +199,59 @@ async fn what_cannot_be_read_is_refused_with_its_reason() {
     clone.commit([outside]);
     assert_eq!(code(&clone, AsOf::Latest).await, ErrorCode::Unsupported);
 
+    let later = json!({
+        "minReaderVersion": 4, "minWriterVersion": 7, "readerFeatures": [], "writerFeatures": [],
+    });
+    let mut managed = features(&["catalogManaged"]);
+    managed["writerFeatures"] = json!(["catalogManaged", "inCommitTimestamp"]);
+    for (protocol, named) in [
+        (json!({"minReaderVersion": 4, "minWriterVersion": 2}), "reader version 4"),
+        (later, "reader version than 3"),
+        (managed, "catalogManaged"),
+    ] {
+        let mut metadata = metadata(json!([column("n", "long")]), json!([]));
+        metadata["configuration"] = json!({"delta.enableInCommitTimestamps": "true"});
+        let refused = Lake::new(protocol, metadata).log().open(AsOf::Latest).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Unsupported, "{refused}");
+        assert!(refused.to_string().contains(named), "{refused}");
+    }
+
+    let mut gap = table();
+    for n in 1..4 {
+        gap.commit([one(&gap, n)]);
+    }
+    fs::remove_file(gap.path().join(format!("_delta_log/{:020}.json", 2))).unwrap();
+    let refused = gap.log().open(AsOf::Latest).await.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidFile);
+    assert!(refused.to_string().contains("version 2 is missing"), "{refused}");
+
     let broken = table();
     fs::write(broken.path().join(format!("_delta_log/{:020}.json", 1)), "{\"add\": 1").unwrap();
     assert_eq!(code(&broken, AsOf::Latest).await, ErrorCode::InvalidFile);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_the_same_under_each_spelling_of_its_absolute_path() {
+    let mut lake = table();
+    let folder = lake.path().display().to_string();
+    let spelled = |n: i64, before: &str| {
+        let mut add = one(&lake, n);
+        add["add"]["path"] = json!(format!("{before}{folder}/{n}.parquet"));
+        add
+    };
+    let [plain, short, long] = ["", "file:", "file://"].map(|before| spelled(1, before));
+    let other = spelled(2, "");
+    lake.commit([plain, other]);
+    lake.commit([remove(&short)]);
+    let known = lake.open(AsOf::Latest).await;
+    assert_eq!(rows(&known, "SELECT n FROM t").await, ["2"]);
+    lake.commit([long]);
+    let again = lake.log().refresh(&known).await.unwrap();
+    assert_eq!(rows(&again, "SELECT n FROM t").await, ["1", "2"]);
+    lake.commit([remove(&short)]);
+    let newest = lake.log().refresh(&again).await.unwrap();
+    assert_eq!(rows(&newest, "SELECT n FROM t").await, ["2"]);
+    assert_eq!(lake.rows("SELECT n FROM t").await, ["2"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ mod pieces;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ use object_store::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use self::pieces::{BLOCKS_A_REQUEST, blocks_of, cut, runs};
+use self::pieces::{Extents, REQUEST_BYTES, blocks_of, cut, runs, wanted};
 use super::bucket::generic;
 use super::counted::Counted;
 use super::{StoreKind, StoreUrl, Usage};
 use crate::Error;
-use crate::cache::{BLOCK_BYTES, BlockKey, DataCache};
+use crate::cache::{BLOCK_BYTES, BlockKey, DataCache, Part};
 
 /// Requests, and looks into the cache, that one read has under way.
 const AT_ONCE: usize = 8;
@@ -70,9 +70,9 @@ struct Object {
 }
 
 impl Object {
-    /// The bytes of some blocks.
-    fn bytes_of(&self, blocks: &Range<u64>) -> Range<u64> {
-        blocks.start * BLOCK_BYTES..(blocks.end * BLOCK_BYTES).min(self.meta.size)
+    /// The bytes of a block.
+    fn bytes_of(&self, index: u64) -> Range<u64> {
+        index * BLOCK_BYTES..((index + 1) * BLOCK_BYTES).min(self.meta.size)
     }
 }
 
@@ -130,21 +130,28 @@ impl Cached {
         BlockKey::new(&self.bucket, object.path.as_ref(), &object.tag, index)
     }
 
-    /// A block from the cache, of the length that it must have.
-    async fn kept(&self, object: &Object, index: u64) -> Option<Bytes> {
-        let wanted = object.bytes_of(&(index..index + 1));
-        let block = self.cache.get(&self.key(object, index)).await;
-        let block = block.filter(|block| block.len() as u64 == wanted.end - wanted.start);
-        match &block {
-            Some(block) => self.usage.hit(block.len() as u64),
-            None => self.usage.missed(),
+    /// What holds `wanted` of a block, or what must be fetched for it.
+    async fn kept(&self, object: &Object, index: u64, wanted: Range<u64>) -> Kept {
+        let whole = object.bytes_of(index);
+        let part = self.cache.get(&self.key(object, index)).await;
+        let holds = |part: &Part, range: &Range<u64>| {
+            part.begin <= range.start && range.end <= part.range().end
+        };
+        match part {
+            Some(part) if holds(&part, &wanted) && part.range().end <= whole.end => {
+                self.usage.hit(wanted.end - wanted.start);
+                Kept::Here(part)
+            }
+            part => {
+                self.usage.missed();
+                // Another part is wanted this time: the next time it may be a third.
+                Kept::Missing(if part.is_some() { whole } else { wanted })
+            }
         }
-        block
     }
 
-    /// Blocks from the store, in order, which are kept from now on.
-    async fn fetch(&self, object: &Object, blocks: Range<u64>) -> Result<Vec<(u64, Bytes)>> {
-        let wanted = object.bytes_of(&blocks);
+    /// A range from the store; what it holds of blocks is kept from now on.
+    async fn fetch(&self, object: &Object, wanted: Range<u64>) -> Result<(u64, Bytes)> {
         let options = GetOptions {
             range: Some(GetRange::Bounded(wanted.clone())),
             if_match: Some(object.e_tag.clone()),
@@ -162,35 +169,28 @@ impl Cached {
         if bytes.len() as u64 != wanted.end - wanted.start {
             return Err(self.changed(object));
         }
-        let part = |index: u64| {
-            let range = object.bytes_of(&(index..index + 1));
-            let at = |place: u64| usize::try_from(place - wanted.start).unwrap_or(usize::MAX);
-            bytes.slice(at(range.start)..at(range.end))
-        };
-        let fetched: Vec<_> = blocks.map(|index| (index, part(index))).collect();
-        for (index, block) in &fetched {
-            self.cache.put(self.key(object, *index), block);
+        let at = |place: u64| usize::try_from(place - wanted.start).unwrap_or(usize::MAX);
+        for index in blocks_of(&wanted) {
+            let block = object.bytes_of(index);
+            let (begin, end) = (block.start.max(wanted.start), block.end.min(wanted.end));
+            self.cache.put(self.key(object, index), begin, &bytes[at(begin)..at(end)]);
         }
-        Ok(fetched)
+        Ok((wanted.start, bytes))
     }
 
-    /// Blocks by number, from wherever they come quickest.
-    async fn blocks(
-        &self,
-        object: &Arc<Object>,
-        wanted: BTreeSet<u64>,
-    ) -> Result<HashMap<u64, Bytes>> {
-        let looks = wanted.into_iter().map(|index| {
+    /// What holds some ranges, from wherever it comes quickest.
+    async fn extents(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Extents> {
+        let looks = wanted(ranges).into_iter().map(|(index, wanted)| {
             let (cached, object) = (self.clone(), Arc::clone(object));
-            async move { (index, cached.kept(&object, index).await) }
+            async move { cached.kept(&object, index, wanted).await }
         });
         let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-        let mut blocks = HashMap::with_capacity(looked.len());
+        let mut extents = Extents::new();
         let mut missing = Vec::new();
-        for (index, block) in looked {
-            match block {
-                Some(block) => drop(blocks.insert(index, block)),
-                None => missing.push(index),
+        for kept in looked {
+            match kept {
+                Kept::Here(part) => drop(extents.insert(part.begin, part.bytes)),
+                Kept::Missing(range) => missing.push(range),
             }
         }
         let fetches = runs(&missing).into_iter().map(|run| {
@@ -198,20 +198,19 @@ impl Cached {
             async move { cached.fetch(&object, run).await }
         });
         let fetched: Vec<_> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
-        blocks.extend(fetched.into_iter().flatten());
-        Ok(blocks)
+        extents.extend(fetched);
+        Ok(extents)
     }
 
     async fn read(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let wanted = ranges.iter().flat_map(blocks_of).collect();
-        let blocks = self.blocks(object, wanted).await?;
+        let extents = self.extents(object, ranges).await?;
         let missing = || self.changed(object);
-        ranges.iter().map(|range| cut(&blocks, range).ok_or_else(missing)).collect()
+        ranges.iter().map(|range| cut(&extents, range).ok_or_else(missing)).collect()
     }
 
     /// A range as a stream of parts, a few of them ahead of the reader.
     fn parts(&self, object: Arc<Object>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
-        let step = BLOCKS_A_REQUEST * BLOCK_BYTES;
+        let step = REQUEST_BYTES;
         let cached = self.clone();
         let starts = (range.start / step..range.end.div_ceil(step)).map(move |number| {
             let part = (number * step).max(range.start)..((number + 1) * step).min(range.end);
@@ -223,6 +222,13 @@ impl Cached {
         });
         stream::iter(starts).buffered(AHEAD).boxed()
     }
+}
+
+/// What the cache has of what is wanted of a block.
+enum Kept {
+    Here(Part),
+    /// What must be fetched.
+    Missing(Range<u64>),
 }
 
 /// Whether a request is for bytes of the object as it is now, and nothing else.

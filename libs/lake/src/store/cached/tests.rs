@@ -8,6 +8,7 @@ use super::*;
 use crate::cache::CacheLimits;
 
 const SIZE: usize = 3_000_000;
+const BLOCKS: usize = SIZE.div_ceil(BLOCK_BYTES as usize);
 
 struct Lake {
     store: Arc<InMemory>,
@@ -59,10 +60,26 @@ async fn any_range_is_what_the_store_has_and_comes_from_the_cache_afterwards() {
         }
         assert_eq!(query.get(&path()).await.unwrap().bytes().await.unwrap(), bytes);
         let Used { requests, hits, misses, .. } = usage.take();
-        // The first query looks at the object, fetches all three blocks at once, and then has
-        // them; the second only looks.
-        let expected = if round == 0 { (2, 3, 3) } else { (1, 6, 0) };
-        assert_eq!((requests, hits, misses), expected, "round {round}");
+        // The first query looks at the object, fetches all blocks at once, and then has them; the
+        // second only looks.
+        let expected = if round == 0 { (2, BLOCKS, BLOCKS) } else { (1, 2 * BLOCKS, 0) };
+        let count = |blocks: u64| usize::try_from(blocks).unwrap();
+        assert_eq!((requests, count(hits), count(misses)), expected, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_fetched_than_was_asked_for_and_a_block_as_a_whole_the_second_time() {
+    let lake = Lake::new();
+    let bytes = lake.put(7).await;
+    for (range, fetched) in
+        [(10..20, 10), (12..18, 0), (18..30, BLOCK_BYTES), (0..BLOCK_BYTES, 0), (5..9, 0)]
+    {
+        let (query, usage) = lake.query();
+        let read = query.get_range(&path(), range.clone()).await.unwrap();
+        let at = |place: u64| usize::try_from(place).unwrap();
+        assert_eq!(read, bytes[at(range.start)..at(range.end)], "{range:?}");
+        assert_eq!(usage.take().bytes, fetched, "{range:?}");
     }
 }
 
