@@ -47,7 +47,7 @@ impl QueryService {
                 let scope = Scope::of(session);
                 let created = self.create_external_table(&scope, &catalog, create, sql);
                 match create.or_replace {
-                    true => self.replacing(created).await?,
+                    true => self.replacing(Box::pin(created)).await?,
                     false => created.await?,
                 };
                 Ok(())

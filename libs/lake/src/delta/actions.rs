@@ -26,8 +26,8 @@ use delta_kernel::{
     EngineData, FileDataReadResultIterator, FileMeta, FileSize, JsonHandler, KernelError,
     KernelResult, KernelResultIterator,
 };
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
 use memchr::memmem::Finder;
 use object_store::path::Path;
 use object_store::{GetResult, GetResultPayload, ObjectStore, ObjectStoreExt};
@@ -182,19 +182,22 @@ impl PartReader {
         })
     }
 
-    async fn part(self, files: Vec<FileMeta>) -> KernelResult<Vec<ArrowEngineData>> {
+    async fn part(self, files: Vec<FileMeta>) -> KernelResult<Vec<FileRows>> {
         let is_here = files.iter().all(|file| file.location.scheme() == "file");
         let at_once = if is_here { OPENED_AT_ONCE_HERE } else { OPENED_AT_ONCE };
         let opened = stream::iter(files)
             .map(|file| opened(Arc::clone(&self.store), file))
             .buffered(at_once)
-            .try_collect::<Vec<_>>()
-            .await?;
+            .collect::<Vec<_>>()
+            .await;
         let wanted = Arc::clone(&self.wanted);
-        let decoded = self.runtime.spawn_blocking(move || wanted.decode(opened));
-        decoded.await.map_err(KernelError::join_failure)?
+        let rows = self.runtime.spawn_blocking(move || wanted.rows(opened));
+        rows.await.map_err(KernelError::join_failure)
     }
 }
+
+/// Rows of one file, or why there are none.
+type FileRows = KernelResult<ArrowEngineData>;
 
 /// A file of the log.
 struct Opened {
@@ -233,8 +236,8 @@ async fn opened(store: Arc<dyn ObjectStore>, file: FileMeta) -> KernelResult<Ope
 
 /// The rows of parts, in their order.
 struct PartRows {
-    parts: BoxStream<'static, KernelResult<Vec<ArrowEngineData>>>,
-    ready: VecDeque<ArrowEngineData>,
+    parts: BoxStream<'static, KernelResult<Vec<FileRows>>>,
+    ready: VecDeque<FileRows>,
     runtime: Handle,
     cancellation_token: Option<CancellationTokenRef>,
 }
@@ -248,7 +251,7 @@ impl Iterator for PartRows {
                 return Some(Err(KernelError::Cancelled));
             }
             if let Some(rows) = self.ready.pop_front() {
-                return Some(Ok(Box::new(rows)));
+                return Some(rows.map(|rows| Box::new(rows) as Box<dyn EngineData>));
             }
             let parts = &mut self.parts;
             match block_in_place(|| self.runtime.block_on(parts.next()))? {
@@ -295,19 +298,55 @@ impl Wanted {
         lines.filter(|line| self.may_be_in(line)).collect()
     }
 
-    /// The actions of some files. No batch has those of two files: the kernel relies on it.
-    fn decode(&self, files: Vec<Opened>) -> KernelResult<Vec<ArrowEngineData>> {
-        let lines = |file: Opened| {
+    /// The actions of some files up to the first that cannot be read. Who looks for the newest of
+    /// a kind does not come to the files behind it.
+    fn rows(&self, files: Vec<KernelResult<Opened>>) -> Vec<FileRows> {
+        let lines = |file: KernelResult<Opened>| -> KernelResult<(Url, Vec<Bytes>)> {
+            let file = file?;
             let lines = self.lines(&file.content.bytes()?);
             Ok((file.url, lines))
         };
-        let files = files.into_iter().map(lines).collect::<KernelResult<Vec<_>>>()?;
+        let mut read = Vec::with_capacity(files.len());
+        let mut fault = None;
+        for file in files.into_iter().map(lines) {
+            match file {
+                Ok(file) => read.push(file),
+                Err(error) => {
+                    fault = Some(Err(error));
+                    break;
+                }
+            }
+        }
+        let mut rows = match self.decode(&read) {
+            Ok(rows) => rows.into_iter().map(Ok).collect(),
+            Err(_) => self.decode_each(&read),
+        };
+        rows.extend(fault);
+        rows
+    }
+
+    fn decode_each(&self, files: &[(Url, Vec<Bytes>)]) -> Vec<FileRows> {
+        let mut rows = Vec::new();
+        for file in files.chunks(1) {
+            match self.decode(file) {
+                Ok(found) => rows.extend(found.into_iter().map(Ok)),
+                Err(error) => {
+                    rows.push(Err(error));
+                    break;
+                }
+            }
+        }
+        rows
+    }
+
+    /// The actions of some files. No batch has those of two files: the kernel relies on it.
+    fn decode(&self, files: &[(Url, Vec<Bytes>)]) -> KernelResult<Vec<ArrowEngineData>> {
         let rows = files.iter().map(|(_, lines)| lines.len()).sum::<usize>();
         let builder = ReaderBuilder::new(Arc::clone(&self.schema))
             .with_batch_size(rows.max(1))
             .with_coerce_primitive(true);
         let mut rows = Rows::new(builder.build_decoder()?);
-        for (_, lines) in &files {
+        for (_, lines) in files {
             for line in lines {
                 rows.take(line)?;
                 rows.take(b"\n")?;
@@ -495,6 +534,24 @@ mod tests {
         let contents = ["{\"a\":{\"n\":1}", "}", "{\"a\":{\"n\":2}}"];
         let (ours, theirs) = read(&contents.map(String::from)).await;
         assert!(ours.is_err() && theirs.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_comes_before_a_fault_is_read() {
+        let contents = ["{\"a\":{\"n\":1}}", "{\"a\":", "{\"a\":{\"n\":2}}"];
+        let (store, files) = store_of(&contents.map(String::from)).await;
+        let engine = DefaultEngineBuilder::new(Arc::clone(&store))
+            .with_task_executor(Arc::new(CallersRuntime::current()))
+            .build();
+        let reader = ActionFiles::new(engine.json_handler(), store);
+        let number = StructField::nullable("n", DataType::LONG);
+        let kind = DataType::from(StructType::try_new([number]).unwrap());
+        let schema = StructType::try_new([StructField::nullable("a", kind)]).unwrap();
+        let read = blocking(move |_| {
+            let mut rows = reader.read_json_files(&files, Arc::new(schema), None)?;
+            Ok((rows.next().map(|rows| rows.is_ok()), rows.next().map(|rows| rows.is_ok())))
+        });
+        assert_eq!(read.await.unwrap(), (Some(true), Some(false)));
     }
 
     #[tokio::test(flavor = "multi_thread")]

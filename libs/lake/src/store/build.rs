@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue};
 use object_store::ClientOptions;
 use object_store::aws::{AmazonS3Builder, S3CopyIfNotExists};
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 use object_store::http::HttpBuilder;
 use object_store::limit::LimitStore;
-use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, RetryConfig, StaticCredentialProvider};
 
 use super::attempts::Attempts;
 use super::read_only::ReadOnly;
@@ -118,7 +118,9 @@ fn gcs(url: &StoreUrl, access: &Access, bounds: Bounds) -> GoogleCloudStorageBui
     );
     builder = option(access, "endpoint", builder, |builder, url| builder.with_base_url(&url));
     if is_anonymous(access) {
-        builder = builder.with_skip_signature(true);
+        // Its writes ask for an identity nevertheless, and would take that of the machine.
+        let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+        builder = builder.with_skip_signature(true).with_credentials(Arc::new(nobody));
     }
     builder
         .with_retry(retry(bounds))

@@ -55,6 +55,12 @@ impl Outgoing {
         Ok(self.written)
     }
 
+    /// Waits until no file is on its way any more, whatever becomes of each: who removes the
+    /// statement's files then finds them all.
+    pub(super) async fn ended_all(mut self) {
+        while self.finishing.join_next().await.is_some() {}
+    }
+
     fn ended(
         &mut self,
         ended: std::result::Result<Result<(WrittenFile, usize)>, JoinError>,

@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn block() -> Bytes {
-        Bytes::from((0..3 << 20).map(|n| (n % 251) as u8).collect::<Vec<_>>())
+        Bytes::from((0..=250_u8).cycle().take(3 << 20).collect::<Vec<_>>())
     }
 
     #[tokio::test]

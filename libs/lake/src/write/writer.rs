@@ -90,6 +90,7 @@ impl Writer {
                 if let Some((_, file)) = self.open.take() {
                     file.abort().await;
                 }
+                self.outgoing.ended_all().await;
                 Err(error)
             }
         }

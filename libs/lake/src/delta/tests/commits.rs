@@ -20,7 +20,7 @@ use crate::write::{FileFormat, FileLayout, FileSink, FileWrite, WriteLimits, Wri
 /// How often a change is tried here.
 const ATTEMPTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(14);
 
-pub(super) fn commits() -> (Commits, Arc<DeltaTables>) {
+fn commits() -> (Commits, Arc<DeltaTables>) {
     let known = Arc::new(DeltaTables::new(1 << 20));
     (Commits::new(Arc::clone(&known), ATTEMPTS), known)
 }

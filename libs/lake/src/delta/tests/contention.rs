@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,9 +16,9 @@ use object_store::{
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::commits::{commits, written};
+use super::commits::written;
 use super::support::{Lake, column};
-use crate::delta::{AsOf, Commits, DeltaLog, DeltaTables, TableRoot};
+use crate::delta::{AsOf, Commits, DeltaLog, DeltaTables};
 
 /// Files of this machine, but that somebody else is always first to make a new one.
 #[derive(Debug, Default)]
@@ -94,30 +93,4 @@ async fn a_change_is_tried_as_often_as_it_may_be() {
     let refused = commits.append(&log, &base, files).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::CatalogConflict, "{refused}");
     assert_eq!(*store.refused.lock(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn writers_who_reach_a_table_by_two_names_lose_nothing() {
-    let lake = Lake::plain(json!([column("n", "long")]));
-    let other = tempfile::tempdir().unwrap();
-    let link = other.path().join("link");
-    symlink(lake.path(), &link).unwrap();
-    let by_link = TableRoot::parse(&format!("{}/", link.display())).unwrap();
-    let (commits, known) = commits();
-    let (commits, mut writers) = (Arc::new(commits), tokio::task::JoinSet::new());
-    for writer in 0..4_i64 {
-        let root = if writer % 2 == 0 { lake.root() } else { by_link.clone() };
-        let log = DeltaLog::new(Arc::new(LocalFileSystem::new()), root);
-        let (commits, known) = (Arc::clone(&commits), Arc::clone(&known));
-        writers.spawn(async move {
-            for turn in 0..5 {
-                let base = known.state(&log, AsOf::Latest).await.unwrap();
-                let files = written(&base, &format!("SELECT {}", writer * 100 + turn)).await;
-                commits.append(&log, &base, files).await.unwrap();
-            }
-        });
-    }
-    writers.join_all().await;
-    let counted = lake.rows("SELECT count(*), count(DISTINCT n) FROM t").await;
-    assert_eq!(counted, ["20|20"]);
 }

@@ -231,6 +231,17 @@ async fn what_cannot_be_read_is_refused_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_commit_lacks_does_not_matter() {
+    let mut older = metadata(json!([]), json!([]));
+    older.as_object_mut().unwrap().remove("schemaString");
+    let protocol = json!({"minReaderVersion": 1, "minWriterVersion": 2});
+    let mut lake = Lake::new(protocol.clone(), older);
+    let newer = metadata(json!([column("n", "long")]), json!([]));
+    lake.commit([json!({"protocol": protocol}), json!({"metaData": newer}), one(&lake, 1)]);
+    assert_eq!(lake.rows("SELECT n FROM t").await, ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_the_same_under_each_spelling_of_its_absolute_path() {
     let mut lake = table();
     let folder = lake.path().display().to_string();
