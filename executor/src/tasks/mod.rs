@@ -242,7 +242,7 @@ impl TaskRunner {
         let Environment { scratch, engine, .. } = &self.environment;
         // Cancelled when this future is dropped, which is how a task is aborted.
         let stop = CancellationToken::new();
-        let plan = read_plain_from(&reading.runtime, task.plan)?;
+        let plan = read_plain_from(&resources.runtime, task.plan)?;
         let plan = charged(stoppable(plan, &stop)?, cpu)?;
         let _stop = stop.drop_guard();
         let stage = engine.create_query_stage_exec(

@@ -44,7 +44,7 @@ impl QueryService {
         let root = self.managed_root(seen.resolve_project(project)?)?;
         make_folder(&root).await?;
         let created = catalog.create_dataset(&new(true, root.url().to_string()), on_existing).await;
-        if !matches!(created, Ok(Created::New))
+        if !matches!(created, Ok(Created::New(_)))
             && let Some(folder) = root.local_path()
         {
             // Nothing is in it yet.
