@@ -166,11 +166,10 @@ fn secrets_come_in_and_never_out() {
 fn what_was_made_is_answered_also_when_it_is_renamed_at_once() {
     const ROUNDS: usize = 25;
     let mut server = Server::start();
-    let rest = Rest::admin(&server);
+    let (rest, other) = (Rest::admin(&server), Rest::admin(&server));
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let renamer = scope.spawn(|| {
-            let other = Rest::admin(&server);
             let mut renamed = 0;
             while !is_done.load(Ordering::Relaxed) {
                 let found = other.get("/api/v1/projects?name=new")["items"].clone();
