@@ -161,8 +161,12 @@ mod tests {
         costs.give("query", "job", 1, &[0]);
         costs.end("job", "a", usage(1, 1));
         assert_eq!(account.cost(), Cost::default());
-        assert_eq!((costs.0.lock().queries.len(), costs.0.lock().jobs.len()), (1, 1));
+        let known = || {
+            let known = costs.0.lock();
+            (known.queries.len(), known.jobs.len())
+        };
+        assert_eq!(known(), (1, 1));
         drop(other);
-        assert!(costs.0.lock().queries.is_empty() && costs.0.lock().jobs.is_empty());
+        assert_eq!(known(), (0, 0));
     }
 }

@@ -68,7 +68,8 @@ async fn a_limit_reads_no_more_files_than_it_needs() {
     let lake = tens();
     let state = lake.open(AsOf::Latest).await;
     assert_eq!(distinct_files(&plan(&state, "SELECT n FROM t LIMIT 15").await), 2);
-    assert_eq!(rows(&state, "SELECT n FROM t LIMIT 15").await.len(), 15);
+    // Which of the rows of two files come is open.
+    assert_eq!(rows(&state, "SELECT count(*) FROM (SELECT n FROM t LIMIT 15)").await, ["15"]);
 }
 
 #[tokio::test]
