@@ -157,7 +157,6 @@ fn a_client_that_goes_away_leaves_no_files_of_dropped_tables() {
     rest.delete(&last);
     let folders = || std::fs::read_dir(server.data_folder().join("tables")).unwrap().count();
     let left = rest.get("/api/v1/datasets?limit=1000")["items"].as_array().unwrap().len();
-    println!("{left} of {TABLES} tables are left");
     wait::until("only files of tables that are there", Duration::from_secs(20), || {
         if folders() == left {
             Ok(())

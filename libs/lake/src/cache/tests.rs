@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const BLOCK: usize = BLOCK_BYTES as usize;
+const BLOCK: usize = 256 << 10;
 
 fn key(index: u64) -> BlockKey {
     BlockKey::new("s3://lake", "x.parquet", "tag", index)
