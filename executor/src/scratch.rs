@@ -5,10 +5,14 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::Error;
+
+/// The mode of folders with rows in them.
+const OWNER_ONLY: u32 = 0o700;
 
 /// The data folder of a running executor, locked while this lives.
 #[derive(Debug)]
@@ -110,7 +114,8 @@ pub(crate) fn is_job_id(text: &str) -> bool {
 
 fn empty(folder: &Path) -> io::Result<()> {
     absent_is_fine(fs::remove_dir_all(folder))?;
-    fs::create_dir_all(folder)
+    // What queries leave there is for nobody else to read.
+    fs::DirBuilder::new().mode(OWNER_ONLY).create(folder)
 }
 
 fn absent_is_fine(outcome: io::Result<()>) -> io::Result<()> {
@@ -132,6 +137,8 @@ fn newest_change(folder: &Path, levels: usize) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -142,6 +149,15 @@ mod tests {
         let scratch = Scratch::open(folder.path()).unwrap();
         assert!(scratch.jobs().is_empty());
         assert!(folder.path().join("cluster-token").exists());
+    }
+
+    #[test]
+    fn rows_of_queries_are_the_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(folder.path()).unwrap();
+        for rows in [scratch.work(), scratch.spill()] {
+            assert_eq!(fs::metadata(rows).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        }
     }
 
     #[test]

@@ -157,6 +157,11 @@ pub const KEYS: &[KnownKey] = &[
         "Size of the messages that carry rows, nearly. Clients refuse messages over 16 MiB.",
     ),
     KnownKey::new(
+        "limits.row_bytes",
+        "16MiB",
+        "Size of the largest row of a result. Clients refuse messages over 16 MiB, unless told otherwise.",
+    ),
+    KnownKey::new(
         "limits.body_bytes",
         "4MiB",
         "Size of the largest JSON body that a client may send over HTTP.",
@@ -278,6 +283,7 @@ pub struct LimitsConfig {
     connections: NonZeroUsize,
     message_bytes: ByteSize,
     result_message_bytes: ByteSize,
+    row_bytes: ByteSize,
     body_bytes: ByteSize,
     #[serde(with = "lakegate_common::duration")]
     request_time: Duration,
@@ -398,7 +404,10 @@ impl Config {
         frontend::Limits {
             message_bytes: self.limits.message_bytes.as_usize(),
             connections: self.limits.connections.get(),
-            result_message_bytes: self.limits.result_message_bytes.as_usize(),
+            result_messages: frontend::MessageSizes {
+                aim: self.limits.result_message_bytes.as_usize(),
+                max: self.limits.row_bytes.as_usize(),
+            },
             body_bytes: self.limits.body_bytes.as_usize(),
             ticket_lifetime: self.limits.ticket_lifetime,
             request_time: self.limits.request_time,

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakegate_catalog::{Catalog, CatalogUrl, KeyRing, MasterKey};
+use lakegate_common::error::Chain;
 use lakegate_common::secret::{self, Secret};
 use lakegate_common::supervisor::{OnFailure, Stage, Supervisor, shutdown_signal};
 use lakegate_common::telemetry;
 use lakegate_lake::cache::DataCache;
 use lakegate_lake::store::{AccessSource, Stores};
 use tokio::net::TcpListener;
-use tokio::time::{interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_folder::DataFolder;
@@ -32,6 +33,9 @@ const KEY_BYTES: usize = 32;
 const ADMIN: &str = "admin";
 /// How often idle sessions are looked for.
 const REAP_INTERVAL: Duration = Duration::from_secs(60);
+/// How often sessions are compared with the users of the catalog: the longest time that a changed
+/// password or a dropped user goes unnoticed.
+const STALE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often recorded samples are folded into their histograms.
 const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 /// How long cancelled queries may take to end.
@@ -149,6 +153,10 @@ fn spawn_tasks(supervisor: &Supervisor, services: &Arc<Services>, listener: TcpL
     supervisor.spawn("session reaper", Stage::Upkeep, OnFailure::Log, |stop| {
         every(REAP_INTERVAL, stop, move || sessions.reap())
     });
+    let known = Arc::clone(services);
+    supervisor.spawn("sessions of changed users", Stage::Upkeep, OnFailure::Log, |stop| {
+        end_stale_sessions(known, stop)
+    });
     supervisor.spawn("metrics upkeep", Stage::Upkeep, OnFailure::Log, |stop| {
         every(METRICS_INTERVAL, stop, || {
             if let Ok(metrics) = telemetry::metrics() {
@@ -156,6 +164,23 @@ fn spawn_tasks(supervisor: &Supervisor, services: &Arc<Services>, listener: TcpL
             }
         })
     });
+}
+
+async fn end_stale_sessions(
+    services: Arc<Services>,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    let mut turns = interval(STALE_INTERVAL);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = turns.tick() => {}
+        }
+        if let Err(error) = services.authenticator.end_stale().await {
+            tracing::warn!(error = %Chain(&error), "sessions cannot be compared with the catalog");
+        }
+    }
 }
 
 async fn every(

@@ -17,9 +17,12 @@ mod cancelling;
 mod disks;
 mod endurance;
 mod executors;
+mod hosts;
 mod networks;
 mod standstill;
+mod tpch;
 mod tpch_kills;
+mod tpch_outages;
 mod writes;
 
 use std::process::ExitCode;
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     tests.extend(writes::tests());
     tests.extend(standstill::tests());
     tests.extend(networks::tests());
+    tests.extend(tpch_outages::tests());
     tests.extend(disks::tests());
     tests.extend(endurance::tests());
     suite::run(tests)

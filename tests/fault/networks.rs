@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lakegate_tests::network::Network;
-use lakegate_tests::{
-    Executor, Requirement, Server, cluster, executor, server, tests, wait, workload,
-};
+use lakegate_tests::{Requirement, cluster, tests, wait, workload};
 use libtest_mimic::Trial;
+
+use crate::hosts::Hosts;
 
 /// How long the cable is out.
 const OUTAGE: Duration = Duration::from_secs(30);
@@ -20,31 +19,6 @@ pub(crate) fn tests() -> Vec<Trial> {
     ]
 }
 
-/// A server and one executor on each host of a network.
-struct Hosts {
-    // Fields are dropped in this order: processes before the network that they are on.
-    executors: Vec<Executor>,
-    server: Server,
-    network: Network,
-}
-
-impl Hosts {
-    fn start(count: usize) -> Self {
-        let network = Network::new(count);
-        let listen = format!("{}:0", network.server_address());
-        let server = server::Options::default().with_cluster_at(&listen).start();
-        let start = |host: &lakegate_tests::network::Host| {
-            let options = executor::Options::new(server.cluster_address());
-            let options = options.with_wrapper(&host.wrapper()).with_arguments(&["--cores", "1"]);
-            options.start(&format!("executor on {}", host.address()))
-        };
-        let executors = network.hosts().iter().map(start).collect();
-        cluster::wait_for_active(&server, count, cluster::JOIN_DEADLINE);
-        workload::create_flights(&server);
-        Self { executors, server, network }
-    }
-}
-
 /// Waits until the outage is over while the query goes on, then puts the cable back.
 fn end_outage(hosts: &Hosts, since: Instant) {
     wait::until("the outage to end", OUTAGE * 2, || {
@@ -55,6 +29,7 @@ fn end_outage(hosts: &Hosts, since: Instant) {
 
 fn an_executor_cut_off_in_mid_query_changes_no_answer() {
     let mut hosts = Hosts::start(2);
+    workload::create_flights(&hosts.server);
     let local = || workload::connect_with_tier(&hosts.server, "local");
     let expected = local().run(workload::long_query());
     let told = hosts.server.queries();
@@ -81,6 +56,7 @@ fn an_executor_cut_off_in_mid_query_changes_no_answer() {
 
 fn an_executor_that_is_back_takes_work_again() {
     let mut hosts = Hosts::start(1);
+    workload::create_flights(&hosts.server);
     let since = Instant::now();
     hosts.network.hosts()[0].cut();
     hosts.server.assert_unharmed();

@@ -1,7 +1,9 @@
 //! Users, roles, memberships and grants.
 
+use std::time::Duration;
+
 use lakegate_tests::sql::Sql;
-use lakegate_tests::{Server, tests};
+use lakegate_tests::{Server, tests, wait};
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -15,6 +17,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         users_change_their_own_password_and_nothing_else,
         who_gives_something_away_is_told_so,
         another_password_is_a_change_of_the_user,
+        a_session_ends_with_its_user_and_with_its_password,
     ]
 }
 
@@ -148,4 +151,36 @@ fn another_password_is_a_change_of_the_user() {
     assert_eq!(rest.send("PATCH", &path, &[("if-match", old)], Some(&third)).status, 412);
     assert!(Sql::connect(&server.url(), "ann", "second").is_ok());
     assert_eq!(rest.send("PATCH", &path, &[("if-match", new)], Some(&third)).status, 200);
+}
+
+/// How long what stands on a former password may go on.
+const ENDED_WITHIN: Duration = Duration::from_secs(10);
+
+fn a_session_ends_with_its_user_and_with_its_password() {
+    let mut server = Server::start();
+    let mut admin = server.connect();
+    let ends = |mut session: Sql| {
+        wait::until("the session to end", ENDED_WITHIN, || match session.rows("SELECT 1") {
+            Ok(rows) => Err(format!("{rows:?}")),
+            Err(error) => Ok(error.code().to_string()),
+        })
+    };
+    for user in ["changed", "dropped", "other"] {
+        admin.run(&format!("CREATE USER {user} PASSWORD 'first'"));
+    }
+    let login = |user: &str, password: &str| {
+        Sql::connect(&server.url(), user, password).expect("the password is right")
+    };
+    let mut other = login("other", "first");
+    let (changed, dropped) = (login("changed", "first"), login("dropped", "first"));
+    admin.run("ALTER USER changed PASSWORD 'second'");
+    admin.run("DROP USER dropped");
+    assert_eq!(ends(changed), "token_expired");
+    assert_eq!(ends(dropped), "token_expired");
+    assert_eq!(login("changed", "second").run("SELECT 1"), [["1"]]);
+    // What concerns others, or is no password, ends nothing.
+    admin.run("COMMENT ON USER other IS 'of lab 3'");
+    assert_eq!(other.run("SELECT 1"), [["1"]]);
+    drop(other);
+    server.assert_unharmed();
 }

@@ -26,7 +26,7 @@ end and keeps what queries still read, a second one exits at once.";
 pub(crate) struct ExecutorArgs {
     /// Cluster address of the server to work for
     #[arg(long, value_name = "HOST:PORT", env = "LAKEGATE_SCHEDULER")]
-    scheduler: String,
+    scheduler: Option<String>,
     /// Settings file in TOML; unknown keys are refused
     #[arg(long, value_name = "FILE", env = "LAKEGATE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -51,7 +51,7 @@ impl ExecutorArgs {
     /// The flags that were given, under the names that they have in the settings file.
     pub(crate) fn settings(self) -> BTreeMap<String, String> {
         super::given([
-            ("scheduler", Some(self.scheduler)),
+            ("scheduler", self.scheduler),
             ("data_dir", self.data_dir),
             ("listen", self.listen),
             ("advertise", self.advertise),

@@ -45,6 +45,12 @@ pub enum NotDistributable {
         /// One of the files.
         file: String,
     },
+    /// A compressed text file: how it is compressed is lost on the way.
+    #[error("the files at {file} are compressed, which executors do not read")]
+    Compressed {
+        /// One of the files.
+        file: String,
+    },
     /// More rows in memory than may travel.
     #[error("the plan carries {bytes} bytes of rows, and {INLINE_BYTES_MAX} may travel")]
     TooManyRows {
@@ -137,6 +143,9 @@ fn check_files(scan: &FileScanConfig) -> Result<(), NotDistributable> {
     for file in files {
         if !file.extensions.is_empty() {
             return Err(NotDistributable::Selection { file: file.path().to_string() });
+        }
+        if scan.file_compression_type.is_compressed() {
+            return Err(NotDistributable::Compressed { file: file.path().to_string() });
         }
     }
     Ok(())

@@ -8,10 +8,13 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::convert::{IpcSchemaEncoder, fb_to_schema};
 use arrow::ipc::root_as_schema;
+use arrow::ipc::writer::DictionaryTracker;
 
 /// The schema as a flatbuffer of the IPC format, as the catalog stores it.
 pub fn encode(schema: &Schema) -> Vec<u8> {
-    IpcSchemaEncoder::new().schema_to_fb(schema).finished_data().to_vec()
+    let mut dictionaries = DictionaryTracker::new(false);
+    let mut encoder = IpcSchemaEncoder::new().with_dictionary_tracker(&mut dictionaries);
+    encoder.schema_to_fb(schema).finished_data().to_vec()
 }
 
 /// A schema that [`encode`] wrote.

@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
 use crate::cooperative_fan_out::CooperativeFanOut;
+use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
+use crate::time_comparison::analyzer_rules;
+
+/// The zone of `now()` and of times that are read with a zone and name none.
+pub const TIME_ZONE_DEFAULT: &str = "UTC";
 
 /// The configuration of plans that run in one process, with as many partitions as it has cores.
 pub fn local_config(cores: usize) -> SessionConfig {
@@ -17,6 +24,8 @@ pub fn local_config(cores: usize) -> SessionConfig {
         .with_create_default_catalog_and_schema(false)
         .with_collect_statistics(true);
     let options = config.options_mut();
+    // Times with a zone are instants, also where a session names no zone.
+    options.execution.time_zone = Some(TIME_ZONE_DEFAULT.to_string());
     options.execution.parquet.pushdown_filters = false;
     options.execution.listing_table_ignore_subdirectory = false;
     config
@@ -28,6 +37,18 @@ pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionSt
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
+        .with_analyzer_rules(analyzer_rules())
+        .with_physical_optimizer_rules(physical_rules(Vec::new()))
         .build()
 }
+
+/// DataFusion's rules for physical plans with those of Lakegate round them; of those, `last` come
+/// last.
+pub fn physical_rules(last: Vec<PhysicalRule>) -> Vec<PhysicalRule> {
+    let first: PhysicalRule = Arc::new(NanMayBeLargest);
+    let ours: [PhysicalRule; 2] = [Arc::new(NanIsNotSkipped), Arc::new(CooperativeFanOut)];
+    [first].into_iter().chain(PhysicalOptimizer::new().rules).chain(ours).chain(last).collect()
+}
+
+/// A rule for physical plans.
+pub type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;

@@ -10,6 +10,7 @@ use futures::StreamExt;
 
 use crate::delta::{AsOf, DeltaLog, DeltaTables, TableRoot};
 use crate::plain_text::plain_field;
+use crate::store::listing_data_only;
 use crate::{Error, Format, Location};
 
 /// What a person declares of an external table.
@@ -60,6 +61,7 @@ impl ExternalTable {
         }
         let Declaration { format, location, columns, partition_columns, options } = declaration;
         let location = location.settle(state.runtime_env().as_ref()).await?;
+        let state = &listing_data_only(state);
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
         let listing = with_present_extension(state, format, &location, &url, listing).await?;

@@ -7,6 +7,7 @@ mod error;
 mod external_table;
 mod format;
 mod location;
+pub mod nan;
 mod plain_text;
 mod provider;
 pub mod store;

@@ -16,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
 use crate::plain_text::read_plain;
+use crate::store::listing_data_only;
 use crate::{Error, ExternalTable, Format};
 
 /// How text and bytes lie in memory while a plan runs.
@@ -52,7 +53,11 @@ pub async fn table_provider(
         options.insert("format.schema_force_view_types".to_string(), views.to_string());
     }
     let listing = listing_options(state, table.format, &table.location, &options)?;
-    let listing = present_extension(state, table, &url, listing).await?;
+    let lists = !table.location.is_single_file();
+    let listing = match lists {
+        true => present_extension(&listing_data_only(state), table, &url, listing).await?,
+        false => present_extension(state, table, &url, listing).await?,
+    };
     let file_columns = table.schema.fields().len() - table.partition_columns;
     let partitions = table
         .schema
@@ -73,10 +78,8 @@ pub async fn table_provider(
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
-    Ok(match (strings, table.format) {
-        (StringLayout::Plain, Format::Parquet) => Arc::new(PlainTable { files }),
-        _ => Arc::new(files),
-    })
+    let is_plain = strings == StringLayout::Plain && table.format == Format::Parquet;
+    Ok(Arc::new(FileTable { files, is_plain, lists }))
 }
 
 /// A version of a Delta table as DataFusion scans it.
@@ -94,14 +97,33 @@ pub async fn delta_table(
     Ok(Arc::new(DeltaTable::new(versions.at(&log, as_of).await?, strings)))
 }
 
-/// Parquet files whose text is read as plain text, whatever their writer had.
+/// Files that are listed and scanned by DataFusion.
 #[derive(Debug)]
-struct PlainTable {
+struct FileTable {
     files: ListingTable,
+    /// Text of Parquet files is read as plain text, whatever their writer had.
+    is_plain: bool,
+    /// They are found by listing a folder, not named each.
+    lists: bool,
+}
+
+impl FileTable {
+    /// The session in which files are listed, where that is not `session`.
+    fn listing(&self, session: &dyn Session) -> Option<SessionState> {
+        let state = session.as_any().downcast_ref::<SessionState>();
+        state.filter(|_| self.lists).map(listing_data_only)
+    }
+
+    fn read(
+        &self,
+        scan: Arc<dyn ExecutionPlan>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        if self.is_plain { read_plain(scan) } else { Ok(scan) }
+    }
 }
 
 #[async_trait]
-impl TableProvider for PlainTable {
+impl TableProvider for FileTable {
     fn schema(&self) -> SchemaRef {
         self.files.schema()
     }
@@ -121,7 +143,9 @@ impl TableProvider for PlainTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        read_plain(self.files.scan(state, projection, filters, limit).await?)
+        let listing = self.listing(state);
+        let state = listing.as_ref().map_or(state, |listing| listing as &dyn Session);
+        self.read(self.files.scan(state, projection, filters, limit).await?)
     }
 
     async fn scan_with_args<'a>(
@@ -129,8 +153,10 @@ impl TableProvider for PlainTable {
         state: &dyn Session,
         args: ScanArgs<'a>,
     ) -> Result<ScanResult, DataFusionError> {
+        let listing = self.listing(state);
+        let state = listing.as_ref().map_or(state, |listing| listing as &dyn Session);
         let scan = self.files.scan_with_args(state, args).await?;
-        Ok(ScanResult::new(read_plain(scan.into_inner())?))
+        Ok(ScanResult::new(self.read(scan.into_inner())?))
     }
 
     fn supports_filters_pushdown(

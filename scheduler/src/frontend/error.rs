@@ -64,6 +64,14 @@ pub enum Error {
     /// The catalog cannot be asked.
     #[error(transparent)]
     Catalog(#[from] lakegate_catalog::Error),
+    /// A row of a result that is larger than one may be.
+    #[error("a row of the result needs {bytes} bytes, more than {limit}")]
+    RowTooLarge {
+        /// What its message needs.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
     /// A schema cannot be read or written.
     #[error("a schema cannot be encoded")]
     Schema {
@@ -87,7 +95,9 @@ impl Coded for Error {
             Self::Unsupported { .. } => ErrorCode::Unsupported,
             Self::TicketInvalid => ErrorCode::TicketInvalid,
             Self::TicketExpired => ErrorCode::TicketExpired,
-            Self::BodyTooLarge { .. } | Self::RequestTooSlow { .. } => ErrorCode::LimitExceeded,
+            Self::BodyTooLarge { .. } | Self::RequestTooSlow { .. } | Self::RowTooLarge { .. } => {
+                ErrorCode::LimitExceeded
+            }
             Self::NoSuchObject { code, .. } => *code,
             Self::QueryNotFound { .. } => ErrorCode::QueryNotFound,
             Self::Identity(error) => error.code(),
@@ -100,6 +110,11 @@ impl Coded for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::TicketExpired => Some("run the statement again".to_string()),
+            Self::RowTooLarge { .. } => Some(
+                "leave out or cut the long values; the server's setting limits.row_bytes bounds \
+                 them, and most clients have a bound of their own"
+                    .to_string(),
+            ),
             Self::Identity(error) => error.hint(),
             Self::Query(error) => error.hint(),
             Self::Catalog(error) => error.hint(),

@@ -9,4 +9,4 @@ pub mod status;
 
 pub use error::Error;
 pub use server::Server;
-pub use services::{Limits, Services};
+pub use services::{Limits, MessageSizes, Services};

@@ -16,14 +16,23 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Connections at one time.
     pub connections: usize,
-    /// Bytes of a message of rows, nearly.
-    pub result_message_bytes: usize,
+    /// The messages that rows go out in.
+    pub result_messages: MessageSizes,
     /// Bytes of the largest JSON body that is read over HTTP.
     pub body_bytes: usize,
     /// How long a ticket can be used.
     pub ticket_lifetime: Duration,
     /// How long a client may take to send a request.
     pub request_time: Duration,
+}
+
+/// How large messages of rows are, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageSizes {
+    /// What is aimed at.
+    pub aim: usize,
+    /// What a single row may need at most.
+    pub max: usize,
 }
 
 /// What the frontends share.

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::session::{BoundedMap, Session, SessionId, SessionStore};
 
+use super::stale::Checked;
 use super::throttle::Throttle;
 use super::{Credential, Error, Principal, Purpose, Signer};
 
@@ -19,17 +20,17 @@ const HASHES_AT_ONCE: usize = 2;
 const LOGINS_WAITING_MAX: usize = 64;
 /// Verified credentials that are remembered, so that a call with a password is cheap.
 const VERIFIED_MAX: usize = 4096;
-/// How long a verified credential is taken without asking the catalog again: the longest time that a
-/// changed password or a removed principal goes unnoticed.
+/// How long a verified credential is taken without asking the catalog again.
 const VERIFIED_FOR: Duration = Duration::from_secs(60);
 
 /// Checks credentials.
 pub struct Authenticator {
-    catalog: Catalog,
-    signer: Arc<Signer>,
-    sessions: Arc<SessionStore>,
+    pub(super) catalog: Catalog,
+    pub(super) signer: Arc<Signer>,
+    pub(super) sessions: Arc<SessionStore>,
     throttle: Throttle,
-    verified: Mutex<BoundedMap<[u8; 32], (Principal, Instant)>>,
+    pub(super) checked: Mutex<Checked>,
+    pub(super) verified: Mutex<BoundedMap<[u8; 32], (Principal, Instant)>>,
     hashing: Semaphore,
     waiting: Semaphore,
     /// A hash that no password has; unknown names are checked against it, so that they take as long
@@ -52,6 +53,7 @@ impl Authenticator {
             signer,
             sessions,
             throttle: Throttle::new(),
+            checked: Mutex::default(),
             verified: Mutex::new(BoundedMap::new(VERIFIED_MAX)),
             hashing: Semaphore::new(HASHES_AT_ONCE),
             waiting: Semaphore::new(LOGINS_WAITING_MAX),
@@ -155,6 +157,7 @@ impl Authenticator {
         match found {
             Some(principal) if matches => Ok(Principal {
                 id: principal.id,
+                password: self.mark_of(&principal),
                 name: principal.name,
                 is_admin: principal.is_admin,
             }),

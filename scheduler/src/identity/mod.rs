@@ -4,6 +4,7 @@ mod authenticator;
 mod basic;
 mod error;
 mod signer;
+mod stale;
 mod throttle;
 
 use lakegate_catalog::PrincipalId;
@@ -22,7 +23,13 @@ pub struct Principal {
     pub name: String,
     /// Whether everything is allowed.
     pub is_admin: bool,
+    /// What it was proven with.
+    pub(crate) password: PasswordMark,
 }
+
+/// Tells one password from the next, without telling it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct PasswordMark([u8; 32]);
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -31,6 +38,11 @@ pub(crate) mod tests {
     /// A principal of that name.
     pub(crate) fn principal(name: &str) -> Principal {
         let id = uuid::Uuid::now_v7().to_string();
-        Principal { id: id.parse().unwrap(), name: name.to_string(), is_admin: false }
+        Principal {
+            id: id.parse().unwrap(),
+            name: name.to_string(),
+            is_admin: false,
+            password: PasswordMark::default(),
+        }
     }
 }

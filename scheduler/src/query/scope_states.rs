@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use lakegate_engine::session;
@@ -54,7 +55,23 @@ impl ScopeStates {
         *state.config_mut() = scope.settings.apply(config);
         // Functions read their settings, such as the time zone, from what this puts down.
         state.mark_start_execution();
+        follow_settings(&mut state);
         state
+    }
+}
+
+/// Gives functions that are of other types under other settings, such as `now()`, those of `state`.
+fn follow_settings(state: &mut SessionState) {
+    let options = Arc::clone(state.config_options());
+    let changed: Vec<_> = state
+        .scalar_functions()
+        .values()
+        .filter_map(|function| function.inner().with_updated_config(&options))
+        .collect();
+    for function in changed {
+        if let Err(error) = state.register_udf(Arc::new(function)) {
+            tracing::error!(%error, "a function keeps the settings of another session");
+        }
     }
 }
 

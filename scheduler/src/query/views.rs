@@ -1,7 +1,8 @@
 //! Views: made, and given another query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use arrow::datatypes::Schema;
 use datafusion::common::TableReference;
 use lakegate_catalog::{
     Catalog, DatasetId, DatasetKind, Error as Refused, NewDataset, ObjectName, OnExisting,
@@ -50,7 +51,9 @@ impl QueryService {
             ));
         };
         let planned = self.plan(*parsed, scope.clone()).await?;
-        let columns_ipc = schema::encode(&schema::canonical(planned.plan.schema().as_arrow()));
+        let columns = schema::canonical(planned.plan.schema().as_arrow());
+        check_apart(&columns)?;
+        let columns_ipc = schema::encode(&columns);
         let kind = DatasetKind::View(View {
             sql,
             columns_ipc,
@@ -94,6 +97,15 @@ impl QueryService {
         });
         self.create_view_noting(scope, &catalog, name, query, OnExisting::Replace, noted).await?;
         Ok(())
+    }
+}
+
+/// Columns of one name could not be told apart by whoever reads the view.
+fn check_apart(columns: &Schema) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    match columns.fields().iter().find(|column| !names.insert(column.name())) {
+        Some(column) => Err(Error::ColumnTwice { column: column.name().clone() }),
+        None => Ok(()),
     }
 }
 

@@ -49,6 +49,11 @@ impl<K: Eq + Hash + Clone, V> BoundedMap<K, V> {
         Some(value)
     }
 
+    /// All values, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values().map(|(_, value)| value)
+    }
+
     /// Takes out the value under `key`.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let (last, value) = self.entries.remove(key)?;

@@ -110,18 +110,28 @@ impl SessionStore {
 
     /// Ends the sessions that have not been used for too long.
     pub fn reap(&self) {
+        self.end(|session| session.idle() > self.limits.session_idle);
+    }
+
+    /// Ends the sessions for which `is_over` is true, and tells how many they were.
+    pub fn end(&self, is_over: impl Fn(&Session) -> bool) -> usize {
         let mut sessions = self.sessions.write();
-        let is_over = |session: &Arc<Session>| session.idle() > self.limits.session_idle;
         let over: Vec<_> = sessions
             .by_id
             .values()
             .filter(|session| is_over(session))
             .map(|session| session.id)
             .collect();
-        for id in over {
-            remove(&mut sessions, id);
+        for id in &over {
+            remove(&mut sessions, *id);
         }
         report(&sessions);
+        over.len()
+    }
+
+    /// All sessions, in no order.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.read().by_id.values().map(Arc::clone).collect()
     }
 
     /// Number of sessions.

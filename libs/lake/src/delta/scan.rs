@@ -191,8 +191,10 @@ impl ExecutionPlan for DeltaScanExec {
         self.files.properties()
     }
 
+    /// Order goes through, but what makes it must not: a sort would come between this scan and its
+    /// files.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     /// Nothing may come between this scan and its files.

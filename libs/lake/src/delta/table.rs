@@ -17,6 +17,7 @@ use super::files::{Selection, partition_schema};
 use super::plan::ScanPlan;
 use super::schema::laid_out;
 use crate::StringLayout;
+use crate::nan::decided_by_statistics;
 
 /// One version of a Delta table. It reads the same rows whatever is committed meanwhile.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ impl DeltaTable {
     fn pruning(&self, session: &dyn Session, predicate: Expr) -> Option<Arc<PruningPredicate>> {
         let columns = DFSchema::try_from(Arc::clone(&self.schema)).ok()?;
         let predicate = session.create_physical_expr(predicate, &columns).ok()?;
+        let predicate = decided_by_statistics(&predicate, &self.schema)?;
         PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema)).build(predicate)
     }
 

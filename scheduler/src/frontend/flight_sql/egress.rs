@@ -16,6 +16,7 @@ use tonic::Status;
 use super::ahead::make_ahead;
 use super::row_message::RowMessage;
 use crate::frontend::Error;
+use crate::frontend::services::MessageSizes;
 use crate::frontend::status::status_of;
 
 /// Rows as messages of Flight.
@@ -25,21 +26,21 @@ pub(super) type RowStream = BoxStream<'static, Result<RowMessage, Status>>;
 pub(super) fn encode<E>(
     schema: SchemaRef,
     batches: BoxStream<'static, Result<RecordBatch, E>>,
-    message_bytes: usize,
+    sizes: MessageSizes,
 ) -> RowStream
 where
     E: Coded + Send + Sync + 'static,
 {
-    encode_counted(schema, batches, message_bytes, |_| {})
+    encode_counted(schema, batches, sizes, |_| {})
 }
 
 /// The messages of `batches`: first the schema, also when no row follows, then rows in messages of
-/// about `message_bytes`. Batches without rows are left out, because some clients take the first one
+/// about the size that is aimed at. Batches without rows are left out, because some clients take the first one
 /// for the end. `count` is told the bytes of each message.
 pub(super) fn encode_counted<E>(
     schema: SchemaRef,
     batches: BoxStream<'static, Result<RecordBatch, E>>,
-    message_bytes: usize,
+    sizes: MessageSizes,
     count: impl Fn(usize) + Send + 'static,
 ) -> RowStream
 where
@@ -50,7 +51,7 @@ where
     first.iter().for_each(|message| count(message.bytes()));
     let rows = batches.flat_map(move |batch| {
         let messages = match batch {
-            Ok(batch) => encoder.rows(&batch, message_bytes),
+            Ok(batch) => encoder.rows(&batch, sizes),
             Err(error) => vec![Err(status_of(&error))],
         };
         messages.iter().flatten().for_each(|message| count(message.bytes()));
@@ -60,14 +61,14 @@ where
 }
 
 /// The messages of one batch that is already there.
-pub(super) fn encode_one(batch: RecordBatch, message_bytes: usize) -> RowStream {
+pub(super) fn encode_one(batch: RecordBatch, sizes: MessageSizes) -> RowStream {
     let schema = batch.schema();
-    encode(schema, stream::iter([Ok::<_, Error>(batch)]).boxed(), message_bytes)
+    encode(schema, stream::iter([Ok::<_, Error>(batch)]).boxed(), sizes)
 }
 
 /// The stream of a result without rows.
-pub(super) fn encode_none(schema: SchemaRef, message_bytes: usize) -> RowStream {
-    encode_one(RecordBatch::new_empty(schema), message_bytes)
+pub(super) fn encode_none(schema: SchemaRef, sizes: MessageSizes) -> RowStream {
+    encode_one(RecordBatch::new_empty(schema), sizes)
 }
 
 /// Makes the messages of one result.
@@ -87,22 +88,42 @@ impl Encoder {
         Ok(if messages.is_empty() { RowMessage::default() } else { messages.swap_remove(0) })
     }
 
-    /// The messages of a batch, each of about `message_bytes`.
+    /// The messages of a batch, each of about the size that is aimed at, none above the largest.
     fn rows(
         &mut self,
         batch: &RecordBatch,
-        message_bytes: usize,
+        sizes: MessageSizes,
     ) -> Vec<Result<RowMessage, Status>> {
-        let rows = rows_per_message(batch, message_bytes);
+        let rows = rows_per_message(batch, sizes.aim);
         let mut messages = Vec::with_capacity(1);
         for start in (0..batch.num_rows()).step_by(rows) {
             let piece = batch.slice(start, rows.min(batch.num_rows() - start));
-            match self.messages(&piece) {
+            self.add(&piece, sizes.max, &mut messages);
+        }
+        messages
+    }
+
+    /// Adds the messages of a piece, which is halved as long as it is too large: rows may be of
+    /// very different sizes.
+    fn add(
+        &mut self,
+        piece: &RecordBatch,
+        max: usize,
+        messages: &mut Vec<Result<RowMessage, Status>>,
+    ) {
+        let bytes = bytes_of(piece);
+        if bytes <= max {
+            match self.messages(piece) {
                 Ok(made) => messages.extend(made.into_iter().map(Ok)),
                 Err(error) => messages.push(Err(status_of_flight(error))),
             }
+        } else if piece.num_rows() > 1 {
+            let half = piece.num_rows() / 2;
+            self.add(&piece.slice(0, half), max, messages);
+            self.add(&piece.slice(half, piece.num_rows() - half), max, messages);
+        } else {
+            messages.push(Err(status_of(&Error::RowTooLarge { bytes, limit: max })));
         }
-        messages
     }
 
     fn messages(&mut self, batch: &RecordBatch) -> Result<Vec<RowMessage>, FlightError> {
@@ -115,10 +136,14 @@ impl Encoder {
 
 /// How many rows of `batch` make a message of about `message_bytes`; at least one.
 fn rows_per_message(batch: &RecordBatch, message_bytes: usize) -> usize {
-    let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
-    let bytes: usize = sizes.map(|size| size.unwrap_or(0)).sum();
-    let messages = bytes.div_ceil(message_bytes.max(1)).max(1);
+    let messages = bytes_of(batch).div_ceil(message_bytes.max(1)).max(1);
     batch.num_rows().div_ceil(messages).max(1)
+}
+
+/// The size of a batch's values, without what lies beside them in the same buffers.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    sizes.map(|size| size.unwrap_or(0)).sum()
 }
 
 fn status_of_flight(error: FlightError) -> Status {
@@ -136,6 +161,8 @@ mod tests {
 
     use super::super::row_message::tests::received;
     use super::*;
+
+    const SIZES: MessageSizes = MessageSizes { aim: 1 << 20, max: 16 << 20 };
 
     fn schema() -> SchemaRef {
         Arc::new(Schema::new(vec![
@@ -163,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn result_without_rows_still_tells_its_schema() {
-        let (told, batches) = decoded(encode_none(schema(), 1 << 20)).await;
+        let (told, batches) = decoded(encode_none(schema(), SIZES)).await;
         assert_eq!(told, Some(schema()));
         assert!(batches.is_empty());
     }
@@ -171,7 +198,12 @@ mod tests {
     #[tokio::test]
     async fn empty_batches_are_left_out_and_large_ones_split() {
         let input = [Ok::<_, Error>(batch(0)), Ok(batch(3)), Ok(batch(0)), Ok(batch(10_000))];
-        let (_, batches) = decoded(encode(schema(), stream::iter(input).boxed(), 20_000)).await;
+        let (_, batches) = decoded(encode(
+            schema(),
+            stream::iter(input).boxed(),
+            MessageSizes { aim: 20_000, ..SIZES },
+        ))
+        .await;
         assert!(batches.len() > 8, "{}", batches.len());
         assert!(batches.iter().all(|batch| batch.num_rows() > 0));
         let found: Vec<_> =
@@ -182,10 +214,36 @@ mod tests {
         assert_eq!(texts.value(texts.len() - 2), "text 9998");
     }
 
+    /// Texts of these lengths, one a row.
+    fn texts(lengths: &[usize]) -> RecordBatch {
+        let texts: StringArray = lengths.iter().map(|length| Some("x".repeat(*length))).collect();
+        let field = Field::new("text", DataType::Utf8, true);
+        RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(texts)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_of_very_different_sizes_make_no_message_above_the_largest() {
+        let mut lengths = vec![10; 1_000];
+        lengths[500] = 90_000;
+        let input = texts(&lengths);
+        let sizes = MessageSizes { aim: 1 << 20, max: 100_000 };
+        let (_, batches) = decoded(encode_one(input, sizes)).await;
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1_000);
+        assert!(batches.iter().all(|batch| bytes_of(batch) <= 100_000));
+    }
+
+    #[tokio::test]
+    async fn row_above_the_largest_message_is_refused_by_code() {
+        let sizes = MessageSizes { aim: 1 << 20, max: 100_000 };
+        let refused = encode_one(texts(&[10, 200_000]), sizes).try_collect::<Vec<_>>().await;
+        let refused = refused.unwrap_err();
+        assert!(refused.message().starts_with("limit_exceeded: "), "{refused}");
+    }
+
     #[tokio::test]
     async fn error_in_the_middle_keeps_its_code() {
         let input = [Ok(batch(3)), Err(Error::TicketExpired)];
-        let error = encode(schema(), stream::iter(input).boxed(), 1 << 20)
+        let error = encode(schema(), stream::iter(input).boxed(), SIZES)
             .try_collect::<Vec<_>>()
             .await
             .unwrap_err();

@@ -123,15 +123,13 @@ impl FlightSql {
     async fn rows(&self, request: Request<WireTicket>) -> Result<RowStream, Error> {
         let session = self.session(request.metadata()).await?;
         let bytes = request.into_inner().ticket;
-        let message_bytes = self.services.limits.result_message_bytes;
+        let sizes = self.services.limits.result_messages;
         if !Ticket::is_claimed_by(&bytes) {
             return self.rows_of_command(&session, &bytes).await;
         }
         match Ticket::open(&self.services.signer, &session, &bytes)? {
             Ticket::Statement(id) => self.fetch_announced(&session, id).await,
-            Ticket::Finished(_) => {
-                Ok(egress::encode_none(Arc::new(Schema::empty()), message_bytes))
-            }
+            Ticket::Finished(_) => Ok(egress::encode_none(Arc::new(Schema::empty()), sizes)),
             Ticket::Metadata(command) => self.rows_of_command(&session, &command).await,
         }
     }
@@ -146,7 +144,7 @@ impl FlightSql {
             Command::Metadata(command) => {
                 let seen = self.services.query.seen_by(session.principal.id).await?;
                 let batch = catalog_metadata::batch(&command, &seen)?;
-                Ok(egress::encode_one(batch, self.services.limits.result_message_bytes))
+                Ok(egress::encode_one(batch, self.services.limits.result_messages))
             }
             Command::Statement { sql } => self.fetch_sql(session, &sql).await,
             Command::Prepared { handle } => {

@@ -96,9 +96,9 @@ impl FlightSql {
         id: QueryId,
     ) -> Result<RowStream, Error> {
         let running = self.services.query.execute(session, statement, id).await?;
-        let message_bytes = self.services.limits.result_message_bytes;
+        let sizes = self.services.limits.result_messages;
         let sent = running.sent;
         let count = move |bytes| sent.add(bytes);
-        Ok(egress::encode_counted(running.schema, running.batches, message_bytes, count))
+        Ok(egress::encode_counted(running.schema, running.batches, sizes, count))
     }
 }

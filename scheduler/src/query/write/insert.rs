@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_catalog::{DatasetId, Object, Privilege};
+use lakegate_engine::statement::keep_exact_rows;
 use lakegate_lake::Format;
 use lakegate_lake::delta::{DeltaLog, TableRoot};
 use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
@@ -44,7 +46,9 @@ impl QueryService {
             }
             Declared::View(_) => return Err(unsupported("INSERT into a view", "name a table")),
         };
-        let planned = self.plan(query.clone(), scope).await?;
+        let mut query = query.clone();
+        keep_exact_rows(&mut query, &types_of(&target.schema, columns));
+        let planned = self.plan(query, scope).await?;
         let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?;
         let base = planned.versions.of(&log).await?;
         self.commits.check_writable(&log, &base).await?;
@@ -83,6 +87,18 @@ impl QueryService {
                 }
             })
             .await
+    }
+}
+
+/// The types of the columns that rows are for; no more than are found.
+fn types_of(table: &Schema, named: &[String]) -> Vec<DataType> {
+    match named {
+        [] => table.fields().iter().map(|field| field.data_type().clone()).collect(),
+        named => named
+            .iter()
+            .map_while(|name| table.field_with_name(name).ok())
+            .map(|field| field.data_type().clone())
+            .collect(),
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::super::governance::{Reader, expected, holds};
+use super::super::literals::keep_exact;
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
 use super::super::properties::properties;
@@ -110,8 +111,9 @@ fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
         if !create.columns.is_empty() {
             return Err(expected("columns or AS with a query, not both"));
         }
-        let query = Sql::Query(reader.parser.parse_query().map_err(Error::Syntax)?);
+        let mut query = Sql::Query(reader.parser.parse_query().map_err(Error::Syntax)?);
         refuse_counted_set_operations(&query)?;
+        keep_exact(&mut query);
         create.query = Some(Box::new(ParsedStatement::Statement(Box::new(query))));
     } else if create.columns.is_empty() {
         return Err(expected("columns in brackets, or AS with a query"));

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::Error;
+use super::super::literals::keep_exact;
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::{reference_of, text_of};
 use super::Write;
@@ -87,8 +88,9 @@ fn text_of_value(value: Value) -> Option<String> {
 }
 
 fn query(query: Query) -> Result<Box<ParsedStatement>, Error> {
-    let query = Sql::Query(Box::new(query));
+    let mut query = Sql::Query(Box::new(query));
     refuse_counted_set_operations(&query)?;
+    keep_exact(&mut query);
     Ok(Box::new(ParsedStatement::Statement(Box::new(query))))
 }
 

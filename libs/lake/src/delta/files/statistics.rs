@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{
-    DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef, TimeUnit,
+    TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
@@ -19,6 +20,11 @@ use crate::delta::schema::DeltaSchema;
 
 /// Times are cut to milliseconds in the log: what a largest one may have lost, in microseconds.
 const CUT_OFF_MICROS: i64 = 999;
+
+/// Digits of a decimal that a double holds. Some writers make doubles of the bounds of decimals.
+pub(super) const DIGITS_OF_DOUBLE: u8 = 15;
+/// A double is wrong by less than this share of itself, as a number of bits.
+const BITS_OF_DOUBLE: u32 = 50;
 
 /// Statistics of some files, one array for each.
 pub(super) struct StatisticsArrays {
@@ -64,8 +70,9 @@ pub(super) fn statistics_arrays(
     let [smallest, largest, nulls] = [parent(2), parent(3), parent(4)];
     let mut bounds = Vec::with_capacity(3 * columns.len());
     for position in 0..columns.len() {
-        bounds.push(inherited_nulls(smallest, position)?);
-        bounds.push(rounded_up(&inherited_nulls(largest, position)?));
+        bounds.push(widened(&inherited_nulls(smallest, position)?, -1));
+        let largest = widened(&inherited_nulls(largest, position)?, 1);
+        bounds.push(rounded_up(&largest));
         bounds.push(inherited_nulls(nulls, position)?);
     }
     let tight = rows.column(1).as_boolean();
@@ -137,6 +144,26 @@ fn inherited_nulls(parent: &StructArray, position: usize) -> Result<ArrayRef, Ar
     }
 }
 
+/// A bound of long decimals that no value in the file passes, whichever double the writer made of
+/// it; `outwards` is 1 for the largest and -1 for the smallest. Nothing is known where the number
+/// is as large as a writer's integers.
+fn widened(bound: &ArrayRef, outwards: i128) -> ArrayRef {
+    let DataType::Decimal128(precision, scale) = *bound.data_type() else {
+        return Arc::clone(bound);
+    };
+    if precision <= DIGITS_OF_DOUBLE {
+        return Arc::clone(bound);
+    }
+    let unit = u32::try_from(scale).ok().and_then(|scale| 10_i128.checked_pow(scale));
+    let end = unit.and_then(|unit| unit.checked_mul(i128::from(i64::MAX))).unwrap_or(i128::MAX);
+    let numbers = bound.as_primitive::<Decimal128Type>();
+    let wide: Decimal128Array = numbers.unary_opt(|number| {
+        let error = (number.abs() >> BITS_OF_DOUBLE) + 1;
+        (number.abs() < end).then(|| number + outwards * error)
+    });
+    Arc::new(wide.with_data_type(bound.data_type().clone()))
+}
+
 /// A largest time that no value in the file passes.
 fn rounded_up(largest: &ArrayRef) -> ArrayRef {
     let DataType::Timestamp(TimeUnit::Microsecond, zone) = largest.data_type() else {
@@ -145,4 +172,38 @@ fn rounded_up(largest: &ArrayRef) -> ArrayRef {
     let times = largest.as_primitive::<TimestampMicrosecondType>();
     let times: TimestampMicrosecondArray = times.unary(|time| time.saturating_add(CUT_OFF_MICROS));
     Arc::new(times.with_timezone_opt(zone.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(number: i128, precision: u8, scale: i8) -> ArrayRef {
+        let number = Decimal128Array::from(vec![number]);
+        Arc::new(number.with_precision_and_scale(precision, scale).unwrap())
+    }
+
+    fn value(array: &ArrayRef) -> Option<i128> {
+        let array = array.as_primitive::<Decimal128Type>();
+        array.is_valid(0).then(|| array.value(0))
+    }
+
+    #[test]
+    fn bounds_of_long_decimals_reach_past_what_a_double_may_have_lost() {
+        // As a double, 123456789012345.67 is written as 123456789012345.69 or so.
+        let written = bound(12_345_678_901_234_569, 18, 2);
+        let largest = value(&widened(&written, 1)).unwrap();
+        let smallest = value(&widened(&written, -1)).unwrap();
+        assert!(smallest <= 12_345_678_901_234_567 && largest >= 12_345_678_901_234_571);
+        assert!(largest - smallest < 100);
+        let short = bound(1234, 15, 2);
+        assert_eq!(value(&widened(&short, 1)), Some(1234));
+    }
+
+    #[test]
+    fn bounds_at_the_end_of_a_writers_integers_say_nothing() {
+        assert_eq!(value(&widened(&bound(i128::from(i64::MAX), 38, 0), 1)), None);
+        assert_eq!(value(&widened(&bound(i128::from(i64::MAX) * 100, 38, 2), 1)), None);
+        assert!(value(&widened(&bound(i128::from(i64::MAX), 38, 2), 1)).is_some());
+    }
 }

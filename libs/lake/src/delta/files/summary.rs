@@ -9,6 +9,7 @@ use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
 use datafusion::logical_expr::Accumulator;
 
+use super::statistics::DIGITS_OF_DOUBLE;
 use super::{FileList, Segment, Selection};
 use crate::delta::schema::DeltaSchema;
 
@@ -179,11 +180,14 @@ fn complete_bounds(
     Ok(Some(arrays))
 }
 
-/// Types whose bounds the log has in full. Texts may be cut, times are cut to milliseconds, and
-/// writers disagree about NaN.
+/// Types whose bounds the log has in full. Texts may be cut, times are cut to milliseconds, writers
+/// disagree about NaN, and some write long decimals as doubles.
 fn has_exact_bounds(data_type: &DataType) -> bool {
-    data_type.is_integer()
-        || matches!(data_type, DataType::Date32 | DataType::Decimal128(..) | DataType::Boolean)
+    match data_type {
+        DataType::Decimal128(precision, _) => *precision <= DIGITS_OF_DOUBLE,
+        DataType::Date32 | DataType::Boolean => true,
+        other => other.is_integer(),
+    }
 }
 
 fn smallest(arrays: &[ArrayRef], data_type: &DataType) -> Result<Option<ScalarValue>> {
