@@ -10,9 +10,10 @@ mod location;
 mod plain_text;
 mod provider;
 pub mod store;
+mod telling_readers;
 pub mod write;
 
-pub use error::{Error, code_of_store};
+pub use error::{Error, code_of_parquet, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;

@@ -45,7 +45,9 @@ impl QueryService {
             Declared::View(_) => return Err(unsupported("INSERT into a view", "name a table")),
         };
         let planned = self.plan(query.clone(), scope).await?;
-        let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?;
+        let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?
+            .written_by(&session.principal.name);
+        let is_blind = !planned.versions.reads(log.root());
         let base = planned.versions.of(&log).await?;
         self.commits.check_writable(&log, &base).await?;
         let shown = base.schema().taken_columns();
@@ -68,7 +70,7 @@ impl QueryService {
             .settle(async move {
                 check_still_there(&catalog, id, &location, &name.to_string()).await?;
                 let paths: Vec<_> = written.files.iter().map(|file| file.path.clone()).collect();
-                match commits.append(&log, &base, written.files).await {
+                match commits.append(&log, &base, written.files, is_blind).await {
                     Ok(version) => {
                         tracing::debug!(table = %name, version, rows, "committed");
                         written.unfinished.keep(paths.into_iter());
