@@ -7,10 +7,12 @@ mod error;
 mod external_table;
 mod format;
 mod location;
+mod null_partitions;
 mod plain_text;
 mod provider;
 pub mod store;
 mod telling_readers;
+mod visible_session;
 pub mod write;
 
 pub use error::{Error, code_of_parquet, code_of_store};

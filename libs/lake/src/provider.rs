@@ -12,11 +12,16 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 
 use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
+use crate::null_partitions::{self, Asked};
 use crate::plain_text::read_plain;
-use crate::{Error, ExternalTable, Format};
+use crate::store::SetAside;
+use crate::visible_session::VisibleSession;
+use crate::{Error, ExternalTable, Format, Location};
 
 /// How text and bytes lie in memory while a plan runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +72,20 @@ pub async fn table_provider(
         (StringLayout::View, Format::Parquet) => with_views(&file_schema),
         _ => file_schema,
     };
-    let config =
-        ListingTableConfig::new(url).with_listing_options(listing).with_schema(file_schema);
+    let config = ListingTableConfig::new(url)
+        .with_listing_options(listing)
+        .with_schema(Arc::clone(&file_schema));
     let unusable =
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
-    Ok(match (strings, table.format) {
-        (StringLayout::Plain, Format::Parquet) => Arc::new(PlainTable { files }),
-        _ => Arc::new(files),
-    })
+    let is_plain = strings == StringLayout::Plain && table.format == Format::Parquet;
+    Ok(Arc::new(FolderTable {
+        files,
+        file_columns: file_schema,
+        location: table.location.clone(),
+        is_plain,
+    }))
 }
 
 /// A version of a Delta table as DataFusion scans it.
@@ -94,14 +103,28 @@ pub async fn delta_table(
     Ok(Arc::new(DeltaTable::new(versions.at(&log, as_of).await?, strings)))
 }
 
-/// Parquet files whose text is read as plain text, whatever their writer had.
+/// The files of a location that are not hidden.
 #[derive(Debug)]
-struct PlainTable {
+struct FolderTable {
     files: ListingTable,
+    /// The columns that are in the files.
+    file_columns: SchemaRef,
+    location: Location,
+    /// Whether they are Parquet files whose text is read as plain text, whatever their writer had.
+    is_plain: bool,
+}
+
+impl FolderTable {
+    fn laid_out(
+        &self,
+        scan: Arc<dyn ExecutionPlan>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        if self.is_plain { read_plain(scan) } else { Ok(scan) }
+    }
 }
 
 #[async_trait]
-impl TableProvider for PlainTable {
+impl TableProvider for FolderTable {
     fn schema(&self) -> SchemaRef {
         self.files.schema()
     }
@@ -121,7 +144,11 @@ impl TableProvider for PlainTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        read_plain(self.files.scan(state, projection, filters, limit).await?)
+        let args = ScanArgs::default()
+            .with_projection(projection.map(Vec::as_slice))
+            .with_filters(Some(filters))
+            .with_limit(limit);
+        Ok(self.scan_with_args(state, args).await?.into_inner())
     }
 
     async fn scan_with_args<'a>(
@@ -129,8 +156,26 @@ impl TableProvider for PlainTable {
         state: &dyn Session,
         args: ScanArgs<'a>,
     ) -> Result<ScanResult, DataFusionError> {
-        let scan = self.files.scan_with_args(state, args).await?;
-        Ok(ScanResult::new(read_plain(scan.into_inner())?))
+        let asked = Asked {
+            projection: args.projection().map(<[usize]>::to_vec),
+            filters: args.filters().unwrap_or_default(),
+            limit: args.limit(),
+        };
+        let nulls = SetAside::default();
+        let session = match self.files.options().table_partition_cols.is_empty() {
+            true => VisibleSession::at(&self.location, state),
+            false => VisibleSession::without_nulls(&self.location, state, &nulls),
+        };
+        let scan = self.files.scan_with_args(&session, args).await?.into_inner();
+        let nulls = std::mem::take(&mut *nulls.lock());
+        let columns = Arc::clone(&self.file_columns);
+        let of_null = null_partitions::scan(&session, &self.files, columns, nulls, asked).await?;
+        let scan = match of_null {
+            None => scan,
+            Some(of_null) if scan.downcast_ref::<EmptyExec>().is_some() => of_null,
+            Some(of_null) => UnionExec::try_new(vec![scan, of_null])?,
+        };
+        Ok(ScanResult::new(self.laid_out(scan)?))
     }
 
     fn supports_filters_pushdown(

@@ -22,6 +22,7 @@ mod settings;
 mod uploads;
 mod url;
 mod usage;
+mod visible;
 
 pub use access::{Access, AccessSource, NoAccess};
 pub use build::Bounds;
@@ -31,3 +32,4 @@ pub use registry::Stores;
 pub use settings::{KEYS, StoreSettings};
 pub use url::StoreUrl;
 pub use usage::{Side, Usage, Used};
+pub(crate) use visible::{SetAside, VisibleStores};
