@@ -81,6 +81,7 @@ pub async fn table_provider(
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
     let is_plain = strings == StringLayout::Plain && table.format == Format::Parquet;
     Ok(Arc::new(FolderTable {
+        schema: with_nulls(&files.schema(), table.partition_columns),
         files,
         file_columns: file_schema,
         location: table.location.clone(),
@@ -107,6 +108,8 @@ pub async fn delta_table(
 #[derive(Debug)]
 struct FolderTable {
     files: ListingTable,
+    /// All columns, those of folders last.
+    schema: SchemaRef,
     /// The columns that are in the files.
     file_columns: SchemaRef,
     location: Location,
@@ -126,7 +129,7 @@ impl FolderTable {
 #[async_trait]
 impl TableProvider for FolderTable {
     fn schema(&self) -> SchemaRef {
-        self.files.schema()
+        Arc::clone(&self.schema)
     }
 
     fn constraints(&self) -> Option<&Constraints> {
@@ -184,6 +187,16 @@ impl TableProvider for FolderTable {
     ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
         self.files.supports_filters_pushdown(filters)
     }
+}
+
+/// The schema with NULL in its last columns, which the engine takes for impossible.
+fn with_nulls(schema: &Schema, partitions: usize) -> SchemaRef {
+    let in_files = schema.fields().len().saturating_sub(partitions);
+    let fields = schema.fields().iter().enumerate().map(|(position, field)| match position {
+        position if position < in_files => Arc::clone(field),
+        _ => Arc::new(Field::clone(field).with_nullable(true)),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The schema with text and bytes as views, top-level columns only.
