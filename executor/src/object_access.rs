@@ -56,7 +56,10 @@ impl AccessSource for SchedulerAccess {
         let answer = self.scheduler.clone().get_access(request).await;
         let answer = answer.map_err(|status| match status.code() {
             Code::PermissionDenied => Error::NoAccess { url: url.to_string() },
-            _ => Error::AccessUnavailable { url: url.to_string(), source: status.into() },
+            _ => Error::AccessUnavailable {
+                url: url.to_string(),
+                source: status.message().to_string().into(),
+            },
         })?;
         self.opened(url, answer.into_inner())
     }

@@ -29,7 +29,7 @@ impl CatalogAccess {
         url: &StoreUrl,
     ) -> Result<Access, Box<dyn std::error::Error + Send + Sync>> {
         let snapshot = self.catalog.snapshot().await?;
-        let wanted: LocationUrl = url.as_str().parse()?;
+        let wanted = LocationUrl::of_object(url.as_str())?;
         let mut access = Access {
             prefix: url.bucket().to_string(),
             kind: url.kind(),

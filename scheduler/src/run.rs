@@ -278,7 +278,17 @@ async fn create_admin(catalog: &Catalog) -> Result<(), Error> {
         Some(password) => password.clone(),
         None => secret::one_time_password()?,
     };
-    catalog.create_principal(ADMIN, &secret::hash_password(&password)?, true).await?;
+    let made = catalog.create_principal(ADMIN, &secret::hash_password(&password)?, true).await;
+    match made {
+        Ok(_) => {}
+        // A server that starts at the same time on the same database was faster.
+        Err(lakegate_catalog::Error::AlreadyExists { .. })
+            if catalog.principal_count().await? > 0 =>
+        {
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
     if given.is_none() {
         print_line(&format!("admin password (shown once): {password}"))?;
     }

@@ -1,8 +1,12 @@
 //! Datasets in an object store that speaks S3, read by one process and by executors.
 
-use lakegate_tests::sql::Sql;
+use futures::TryStreamExt;
+use lakegate_tests::sql::{Sql, runtime};
 use lakegate_tests::{Cluster, Requirement, suite};
 use libtest_mimic::Trial;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
 
 use crate::minio::{BUCKET, KEY, Minio, SECRET};
 use crate::stored;
@@ -11,6 +15,11 @@ pub(crate) fn tests() -> Vec<Trial> {
     let needs: &'static [Requirement] = &[Requirement::Tool("minio")];
     vec![
         suite::test_with("tables_in_a_bucket_read_alike_on_both_tiers", needs, alike_on_both_tiers),
+        suite::test_with(
+            "folders_of_partitions_whose_values_hold_anything_are_read_and_written",
+            needs,
+            any_partition_value,
+        ),
         suite::test_with(
             "a_url_is_read_within_locations_and_with_their_keys_alone",
             needs,
@@ -42,6 +51,72 @@ fn alike_on_both_tiers() {
     stored::declare(&mut admin, &format!("s3://{BUCKET}/raw"));
     stored::assert_alike_on_both_tiers(&mut admin);
     stored::assert_nowhere(&mut cluster, SECRET);
+}
+
+/// Values that a folder's name cannot hold as they are.
+const VALUES: [(&str, &str); 6] = [
+    ("1", "a"),
+    ("2", "a/b"),
+    ("3", "a\\b"),
+    ("4", "tab\there"),
+    ("5", "a%2Fb"),
+    ("6", "../secret"),
+];
+
+fn any_partition_value() {
+    let (minio, _cluster, mut admin) = lake();
+    let rows = VALUES.map(|(id, value)| format!("({id}, '{value}')")).join(", ");
+    let folder = format!("s3://{BUCKET}/raw/values/");
+    admin.run(&format!(
+        "COPY (SELECT * FROM (VALUES {rows}) v(id, p)) TO '{folder}' PARTITIONED BY (p)"
+    ));
+    let prefix = ObjectPath::from("raw/values");
+    let listed = minio.store().list(Some(&prefix));
+    let listed = runtime().block_on(listed.try_collect::<Vec<_>>()).unwrap();
+    assert_eq!(listed.len(), VALUES.len());
+    // The same files as a Delta table, as other engines write one.
+    let mut log = vec![
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {
+            "id": "5fba94ed-9794-4965-ba6e-6ee3c0d22af9", "format": {"provider": "parquet", "options": {}},
+            "schemaString": json!({"type": "struct", "fields": [
+                {"name": "id", "type": "long", "nullable": true, "metadata": {}},
+                {"name": "p", "type": "string", "nullable": true, "metadata": {}},
+            ]}).to_string(),
+            "partitionColumns": ["p"], "configuration": {}, "createdTime": 0}}),
+    ];
+    for object in &listed {
+        let path = object.location.to_string();
+        let path = path.strip_prefix("raw/values/").unwrap();
+        let encoded = path.split('/').next().unwrap().strip_prefix("p=").unwrap();
+        let value = percent_decoded(encoded);
+        assert!(VALUES.iter().any(|(_, known)| *known == value), "{value}");
+        log.push(json!({"add": {
+            "path": path.replace('%', "%25"), "partitionValues": {"p": value},
+            "size": object.size, "modificationTime": 0, "dataChange": true}}));
+    }
+    let log: String = log.iter().map(|action| format!("{action}\n")).collect();
+    let commit = ObjectPath::from(format!("raw/values/_delta_log/{:020}.json", 0));
+    runtime().block_on(minio.store().put(&commit, log.into_bytes().into())).unwrap();
+    admin.run(&format!("CREATE EXTERNAL TABLE delta STORED AS DELTA LOCATION '{folder}'"));
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        let found = admin.run("SELECT id, p FROM delta ORDER BY id");
+        assert_eq!(found, VALUES.map(|(id, value)| [id, value]), "{tier}");
+        let one = admin.run("SELECT id FROM delta WHERE p = 'a/b'");
+        assert_eq!(one, [["2"]], "{tier}");
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = u8::from_str_radix(&part[..2], 16).unwrap();
+        decoded.push(char::from(code));
+        decoded.push_str(&part[2..]);
+    }
+    decoded
 }
 
 fn within_locations() {

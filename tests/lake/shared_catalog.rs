@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests![
         tables_users_and_grants_outlive_the_server,
         two_servers_on_one_catalog_see_one_anothers_changes,
+        servers_that_start_at_once_on_an_empty_database_share_one_admin,
     ]
 }
 
@@ -59,6 +60,18 @@ fn tables_users_and_grants_outlive_the_server() {
     let mut admin = connect(&cluster.server, USER, PASSWORD);
     assert_eq!(admin.run("SELECT count(*) FROM few"), [["10"]]);
     assert_eq!(admin.fail("DROP CREDENTIAL keys").code(), "not_empty");
+}
+
+fn servers_that_start_at_once_on_an_empty_database_share_one_admin() {
+    let postgres = Postgres::start();
+    let servers: Vec<Server> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..3).map(|_| scope.spawn(|| on(&postgres).start())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    for server in &servers {
+        let users = connect(server, USER, PASSWORD).run("SELECT name FROM system.users");
+        assert_eq!(users, [["admin"]]);
+    }
 }
 
 fn two_servers_on_one_catalog_see_one_anothers_changes() {

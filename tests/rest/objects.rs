@@ -107,6 +107,7 @@ fn locations_and_credentials_live_and_die() {
     for refused in [
         json!({"options": {"secret_access_key": "x"}}),
         json!({"options": {"proxy_url": "http://x/"}}),
+        json!({"options": {"path_style": "maybe"}}),
         json!({"url": "s3://other/"}),
         json!({"options": null}),
     ] {

@@ -48,6 +48,12 @@ fn users_and_roles_live_and_die() {
         rest.delete(&member);
     }
     assert_eq!(rest.get(&of_staff)["items"], json!([]));
+    for (method, path, body) in [
+        ("POST", "/api/v1/users", json!({"name": "eve", "password": ""})),
+        ("PATCH", &user, json!({"password": ""})),
+    ] {
+        assert_eq!(rest.refusal(method, path, Some(&body)), "invalid_argument");
+    }
     let changed = rest.patch(&user, json!({"is_admin": true, "password": "second"}));
     assert_eq!(changed["is_admin"], true);
     assert!(Sql::connect(&server.url(), "ann", "first").is_err());

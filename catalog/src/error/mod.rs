@@ -102,6 +102,14 @@ pub enum Error {
         /// One of the locations.
         location: String,
     },
+    /// A location that projects, tables or volumes still lie below.
+    #[error("location \"{name}\" is needed by {users}")]
+    LocationInUse {
+        /// The location.
+        name: String,
+        /// Some of what lies there, as far as the principal may know of it.
+        users: String,
+    },
     /// A name that cannot be one.
     #[error("the {noun} name \"{name}\" {reason}")]
     InvalidName {
@@ -333,9 +341,10 @@ impl Coded for Error {
             Self::ObjectNotFound { .. } => ErrorCode::ObjectNotFound,
             Self::WrongType { .. } | Self::WrongPrincipal { .. } => ErrorCode::InvalidStatement,
             Self::AlreadyExists { .. } => ErrorCode::AlreadyExists,
-            Self::NotEmpty { .. } | Self::StillOwns { .. } | Self::CredentialInUse { .. } => {
-                ErrorCode::NotEmpty
-            }
+            Self::NotEmpty { .. }
+            | Self::StillOwns { .. }
+            | Self::CredentialInUse { .. }
+            | Self::LocationInUse { .. } => ErrorCode::NotEmpty,
             Self::InvalidName { .. }
             | Self::DefaultProject { .. }
             | Self::NulInText
@@ -378,6 +387,9 @@ impl Coded for Error {
             Self::NotEmpty { .. } => "drop what it holds first, or add CASCADE",
             Self::StillOwns { .. } => "give what it owns to somebody else first",
             Self::CredentialInUse { .. } => "drop the location, or give it another credential",
+            Self::LocationInUse { .. } => {
+                "drop them first, or make another location that covers them"
+            }
             Self::SecretInOptions { .. } => "put it into a credential with secrets",
             Self::NoMasterKey | Self::UnknownMasterKey { .. } => {
                 "give the server the master key that the catalog was used with"

@@ -60,6 +60,17 @@ impl LocationUrl {
         &self.scheme
     }
 
+    /// Reads the URL of one object, whose escapes a store takes out once: what looks like an escape
+    /// after that is part of the object's name, as in folders of partitions whose values hold a
+    /// slash. For URLs that are made of names; what people write is read by [`str::parse`], which
+    /// also refuses what would lead elsewhere if somebody below took escapes out again.
+    ///
+    /// # Errors
+    /// As [`str::parse`], but for escapes of escapes.
+    pub fn of_object(text: &str) -> Result<Self, ParseLocationUrlError> {
+        Self::read(text, path::segments_of_object)
+    }
+
     /// What stands before the first part of a name that is a pattern. Everything that the pattern
     /// matches lies below it.
     #[must_use]
@@ -67,13 +78,11 @@ impl LocationUrl {
         let fixed = self.segments.iter().take_while(|segment| !segment.contains(GLOB));
         Self { segments: fixed.cloned().collect(), ..self.clone() }
     }
-}
 
-impl FromStr for LocationUrl {
-    type Err = ParseLocationUrlError;
-
-    /// Reads a URL, or the absolute path of a file.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn read(
+        text: &str,
+        segments: fn(&str) -> Result<Vec<String>, ParseLocationUrlError>,
+    ) -> Result<Self, ParseLocationUrlError> {
         let refuse = |reason| Err(ParseLocationUrlError::new(reason));
         if text.len() > URL_BYTES_MAX {
             return refuse("is too long");
@@ -97,8 +106,17 @@ impl FromStr for LocationUrl {
             None => (rest, ""),
         };
         let authority = normal_authority(&scheme, authority)?;
-        let segments = path::segments(path)?;
+        let segments = segments(path)?;
         Ok(Self { scheme, authority, segments })
+    }
+}
+
+impl FromStr for LocationUrl {
+    type Err = ParseLocationUrlError;
+
+    /// Reads a URL, or the absolute path of a file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::read(text, path::segments)
     }
 }
 

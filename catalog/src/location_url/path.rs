@@ -7,14 +7,17 @@ const ROUNDS_MAX: usize = 4;
 
 /// The segments of a URL's path, without escapes.
 pub(super) fn segments(path: &str) -> Result<Vec<String>, ParseLocationUrlError> {
+    let segments = segments_of_object(path)?;
+    segments.iter().try_for_each(|segment| check_deeper(segment))?;
+    Ok(segments)
+}
+
+/// The same of an object's URL: what is an escape still is part of the object's name.
+pub(super) fn segments_of_object(path: &str) -> Result<Vec<String>, ParseLocationUrlError> {
     if path.contains('#') {
         return Err(ParseLocationUrlError::new("has a fragment"));
     }
-    cut(path, |segment| {
-        let decoded = decode(segment)?;
-        check_deeper(&decoded)?;
-        Ok(decoded)
-    })
+    cut(path, decode)
 }
 
 /// The segments of a path that is no URL: what looks like an escape is none.

@@ -107,6 +107,34 @@ fn what_hides_the_way_is_refused() {
 }
 
 #[test]
+fn the_name_of_an_object_is_what_its_store_sees() {
+    let object = |text: &str| LocationUrl::of_object(text);
+    // Folders of partitions whose values hold a slash, a tab, a backslash, an escape.
+    for part in ["p=a%252Fb", "p=a%2509b", "p=a%255Cb", "p=a%25252Fb", "p=%252E%252E"] {
+        let found = object(&format!("s3://bucket/raw/{part}/x.parquet")).unwrap();
+        assert!(url("s3://bucket/raw").contains(&found), "{part}");
+        assert!(!url("s3://bucket/raw/p=a").contains(&found), "{part}");
+        assert_eq!(found.depth(), 3, "{part}");
+    }
+    let named = object("s3://bucket/raw/%252E%252E%252Fsecret/x").unwrap();
+    assert!(url("s3://bucket/raw").contains(&named));
+    assert!(!url("s3://bucket/secret").contains(&named));
+    for text in [
+        "s3://bucket/raw/../secret",
+        "s3://bucket/raw/%2E%2E/secret",
+        "s3://bucket/raw%2Fsecret",
+        "s3://bucket/raw/a%5C..%5Cb",
+        "s3://bucket/raw%00",
+        "s3://bucket//secret",
+        "s3://bucket/%73ecret",
+        "s3://bucket/raw%2",
+        "s3://user:password@bucket/raw",
+    ] {
+        assert!(object(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn the_reason_of_a_refusal_does_not_repeat_the_url() {
     let error = "s3://user:hunter2@bucket/raw".parse::<LocationUrl>().unwrap_err();
     assert_eq!(error.to_string(), "the URL holds a user name or a password");

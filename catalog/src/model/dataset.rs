@@ -62,6 +62,15 @@ impl DatasetKind {
         }
     }
 
+    /// Where the files lie, as it was written; `None` for a view.
+    pub fn location(&self) -> Option<&str> {
+        match self {
+            Self::Table(table) => Some(&table.location),
+            Self::View(_) => None,
+            Self::Volume(volume) => Some(&volume.location),
+        }
+    }
+
     /// The bytes that this description takes in memory, nearly.
     pub(crate) fn description_bytes(&self) -> usize {
         match self {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::VisibleSnapshot;
 use crate::error::Error;
 use crate::ids::{CredentialId, LocationId};
 use crate::limit::{LOCATIONS_MAX, check_name, check_properties};
 use crate::model::{Created, NewLocation, Object, ObjectName, OnMissing, holds_a_secret};
+use crate::snapshot::Snapshot;
 
 use super::Catalog;
 use super::change::Change;
@@ -14,6 +16,9 @@ use super::database::values;
 use super::find::found;
 use super::read::to_json;
 use super::time::now_ms;
+
+/// Objects that an error names at most.
+const USERS_NAMED_MAX: usize = 5;
 
 impl Catalog {
     /// Makes a location.
@@ -74,7 +79,8 @@ impl Catalog {
     /// Drops a location; `false` where there is none. What lies there stays.
     ///
     /// # Errors
-    /// There is no such location, or the principal may not manage it.
+    /// There is no such location, projects, tables or volumes lie below it that no other location
+    /// covers, or the principal may not manage it.
     pub async fn drop_location(&self, name: &str, on_missing: OnMissing) -> Result<bool, Error> {
         let mut change = self.change("dropping a location").await?;
         let full = ObjectName::Location(name.to_string());
@@ -84,10 +90,43 @@ impl Catalog {
         let Some(id) = found(change.location(name).await, on_missing)? else {
             return Ok(false);
         };
+        // Nothing is made below it meanwhile: the catalog is locked for the time of the change.
+        let snapshot = self.snapshot().await?;
+        check_unused(&snapshot, change.view(), id)?;
         change.execute("DELETE FROM location WHERE id = $1", values![id]).await?;
         change.publish().await?;
         Ok(true)
     }
+}
+
+/// Refuses to take a location from under what lies there.
+fn check_unused(
+    snapshot: &Snapshot,
+    view: Option<&VisibleSnapshot>,
+    id: LocationId,
+) -> Result<(), Error> {
+    let Some(location) = snapshot.location_by_id(id) else { return Ok(()) };
+    let needing = snapshot.objects_that_need(location);
+    if needing.is_empty() {
+        return Ok(());
+    }
+    let seen = needing.iter().filter(|object| view.is_none_or(|view| view.knows(**object)));
+    let named = |object: &Object| {
+        let name = snapshot.name_of(*object)?;
+        Some(format!("{} \"{name}\"", object.object_type()))
+    };
+    let mut names: Vec<String> = seen.filter_map(named).collect();
+    names.sort();
+    let are_all_seen = names.len() == needing.len();
+    let more = names.len().saturating_sub(USERS_NAMED_MAX);
+    names.truncate(USERS_NAMED_MAX);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    } else if !are_all_seen {
+        // How many they are is not the principal's to know.
+        names.push("what you may not see".to_string());
+    }
+    Err(Error::LocationInUse { name: location.name.clone(), users: names.join(", ") })
 }
 
 impl Change<'_> {

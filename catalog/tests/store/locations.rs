@@ -1,12 +1,19 @@
 //! Locations.
 
 use lakegate_catalog::{
-    Alteration, Created, CredentialSource, Error, NewCredential, NewLocation, ObjectName,
-    OnMissing, Privilege, StoreType,
+    Alteration, Created, CredentialSource, DatasetKind, DatasetType, Error, NewCredential,
+    NewDataset, NewLocation, ObjectName, OnMissing, Privilege, StoreType, Volume,
 };
 use lakegate_common::error::{Coded, ErrorCode};
 
-use crate::support::{on_both, texts};
+use crate::support::{create, on_both, table, texts, view};
+
+fn placed(name: &str, place: &str) -> NewDataset {
+    let mut new = table(name);
+    let DatasetKind::Table(table) = &mut new.kind else { panic!("it is a table") };
+    table.location = place.to_string();
+    new
+}
 
 fn location(name: &str, url: &str) -> NewLocation {
     NewLocation {
@@ -83,5 +90,51 @@ on_both! {
         assert!(catalog.drop_credential("minio", OnMissing::Fail).await.unwrap());
         assert!(catalog.drop_location("cooked", OnMissing::Fail).await.unwrap());
         assert!(!catalog.drop_location("cooked", OnMissing::Ignore).await.unwrap());
+    }
+
+    async fn a_location_is_not_dropped_from_under_what_lies_there(fixture) {
+        let catalog = &fixture.catalog;
+        catalog.create_location(&location("raw", "s3://bucket/raw/"), false).await.unwrap();
+        let project = catalog.create_project_at("lab", Some("s3://bucket/raw/lab/"), false).await;
+        project.unwrap();
+        create(catalog, placed("parts", "s3://bucket/raw/parts/*.parquet")).await;
+        create(catalog, placed("beside", "s3://bucket/raw2/x")).await;
+        create(catalog, view("v")).await;
+        let volume = Volume { is_managed: false, location: "s3://bucket/raw/notes/".into() };
+        let volume = NewDataset::new("lakegate", "public", "notes", DatasetKind::Volume(volume));
+        create(catalog, volume).await;
+        let error = catalog.drop_location("raw", OnMissing::Fail).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::NotEmpty);
+        assert_eq!(
+            error.to_string(),
+            "location \"raw\" is needed by dataset \"lakegate.public.notes\", \
+             dataset \"lakegate.public.parts\", project \"lab\""
+        );
+
+        // Who may not know of them is not told their names, nor how many they are.
+        let ann = fixture.user("ann").await;
+        let name = ObjectName::Location("raw".into());
+        catalog.grant(&[Privilege::Manage], &name, "ann").await.unwrap();
+        let parts = crate::support::public("parts");
+        catalog.grant(&[Privilege::Select], &parts, "ann").await.unwrap();
+        let error = catalog.acting_for(ann).drop_location("raw", OnMissing::Fail).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "location \"raw\" is needed by dataset \"lakegate.public.parts\", what you may not see"
+        );
+
+        // A wider or a narrower location covers what lies there.
+        catalog.create_location(&location("all", "s3://bucket/"), false).await.unwrap();
+        assert!(catalog.drop_location("raw", OnMissing::Fail).await.unwrap());
+        let error = catalog.drop_location("all", OnMissing::Fail).await.unwrap_err();
+        assert!(error.to_string().contains("lakegate.public.beside"), "{error}");
+        catalog.set_project_location("lab", None).await.unwrap();
+        for name in ["parts", "beside"] {
+            let (table, missing) = (DatasetType::Table, OnMissing::Fail);
+            catalog.drop_dataset("lakegate", "public", name, table, missing).await.unwrap();
+        }
+        let (kind, missing) = (DatasetType::Volume, OnMissing::Fail);
+        catalog.drop_dataset("lakegate", "public", "notes", kind, missing).await.unwrap();
+        assert!(catalog.drop_location("all", OnMissing::Fail).await.unwrap());
     }
 }

@@ -12,7 +12,7 @@ use ballista_core::serde::protobuf::{
 };
 use ballista_core::serde::scheduler::TaskDefinition;
 use datafusion::error::DataFusionError;
-use lakegate_common::ErrorCode;
+use lakegate_common::{Chain, ErrorCode};
 use lakegate_engine::{failure, task_failure};
 
 /// What a task that succeeded gives.
@@ -100,7 +100,9 @@ pub(crate) fn failed_task(error: BallistaError) -> FailedTask {
 
 fn describe(error: &BallistaError) -> (ErrorCode, String) {
     match error {
-        BallistaError::DataFusionError(inner) => (failure::code_of(inner), root_text(inner)),
+        BallistaError::DataFusionError(inner) => {
+            (failure::code_of(inner), Chain(inner.as_ref()).to_string())
+        }
         BallistaError::ArrowError(inner) => {
             let code =
                 match inner.source().and_then(|source| source.downcast_ref::<DataFusionError>()) {
@@ -115,12 +117,6 @@ fn describe(error: &BallistaError) -> (ErrorCode, String) {
         }
         other => (ErrorCode::Internal, other.to_string()),
     }
-}
-
-fn root_text(error: &DataFusionError) -> String {
-    let text = error.to_string();
-    // What follows is the engine's own call stack, when it records one.
-    text.split("\n\nbacktrace: ").next().unwrap_or_default().to_string()
 }
 
 /// What a panic said.

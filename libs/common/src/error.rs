@@ -80,6 +80,8 @@ error_codes! {
     LocationEmpty = "location_empty", InvalidArgument, 400, "58P01", false;
     /// A location that does not exist or cannot be read.
     LocationNotFound = "location_not_found", NotFound, 404, "58P01", false;
+    /// A data file that a table is made of and that somebody has removed.
+    FileGone = "file_gone", NotFound, 410, "58P01", false;
     /// No credential, or one that is wrong.
     Unauthenticated = "unauthenticated", Unauthenticated, 401, "28000", false;
     /// A bearer token that was valid once.
@@ -150,23 +152,50 @@ pub trait Coded: StdError {
 /// Prints an error with all its causes on one line, joined by `: `, each text once.
 ///
 /// A cause whose text the line already ends with or contains is left out, because libraries below
-/// often repeat their source in their own text.
+/// often repeat their source in their own text. So are backtraces, which some of them put there.
 pub struct Chain<'a>(pub &'a dyn StdError);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.0.to_string();
+        let text = self.0.to_string();
+        let mut line = without_backtrace(&text).to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            if !line.contains(&text) {
+            let text = without_backtrace(&text);
+            if !line.contains(text) {
                 line.push_str(": ");
-                line.push_str(&text);
+                line.push_str(text);
             }
             cause = error.source();
         }
         f.write_str(&line)
     }
+}
+
+/// The text before the call stack that a library has put behind it: from a line on that says so, or
+/// that is the first frame.
+pub fn without_backtrace(text: &str) -> &str {
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        if begins_backtrace(line) {
+            return text[..end].trim_end();
+        }
+        end += line.len();
+    }
+    text
+}
+
+fn begins_backtrace(line: &str) -> bool {
+    let line = line.trim_start();
+    let rest = line.trim_start_matches(|first: char| first.is_ascii_digit());
+    let is_frame = rest.len() < line.len()
+        && rest.strip_prefix(": ").is_some_and(|name| name.contains("::") && !name.contains(' '));
+    is_frame || ["backtrace:", "stack backtrace:"].iter().any(|word| starts_with(line, word))
+}
+
+fn starts_with(line: &str, word: &str) -> bool {
+    line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// The text of an error for a person: `code: cause chain (hint: …)`.
@@ -198,5 +227,21 @@ mod tests {
         struct Outer(#[source] std::io::Error);
         let error = Outer(std::io::Error::other("disk on fire"));
         assert_eq!(Chain(&error).to_string(), "reading settings: disk on fire");
+    }
+
+    #[test]
+    fn a_call_stack_is_no_part_of_a_text() {
+        for stack in [
+            "\n\nbacktrace:    0: std::backtrace::create\n             at /rustc/1/library/x.rs:1",
+            "\n   0: std::backtrace_rs::backtrace::libunwind::trace\n             at /rustc/x.rs:1:1",
+            "\n   0: <core::result::Result<T,F>>::from_residual\n   1: main",
+            "\nstack backtrace:\n   0: main",
+        ] {
+            let error = std::io::Error::other(format!("column a comes twice{stack}"));
+            assert_eq!(Chain(&error).to_string(), "column a comes twice", "{stack}");
+        }
+        for text in ["", "one\ntwo", "12:30: late", "line\n 3: a b::c is no frame", "backtrace"] {
+            assert_eq!(without_backtrace(text), text);
+        }
     }
 }

@@ -25,8 +25,12 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
         DataFusionError::Configuration(_) => ErrorCode::InvalidSetting,
         DataFusionError::ResourcesExhausted(text) => code_of_exhausted(text),
         DataFusionError::ArrowError(error, _) => code_of_arrow(error),
-        DataFusionError::ParquetError(_) => ErrorCode::InvalidFile,
-        DataFusionError::ObjectStore(error) => lakegate_lake::code_of_store(error),
+        DataFusionError::ParquetError(error) => lakegate_lake::code_of_parquet(error),
+        DataFusionError::ObjectStore(error) => match lakegate_lake::code_of_store(error) {
+            // What a plan reads was there when it was listed.
+            ErrorCode::LocationNotFound => ErrorCode::FileGone,
+            code => code,
+        },
         DataFusionError::IoError(error) => code_of_io(error),
         DataFusionError::Execution(text) => code_of_execution(text),
         DataFusionError::External(error) => match error.downcast_ref::<DataFusionError>() {
@@ -55,6 +59,9 @@ pub fn hint_for(code: ErrorCode) -> Option<&'static str> {
         }
         ErrorCode::DiskFull => {
             Some("free space in the scratch folder, or give it a larger one with data_dir")
+        }
+        ErrorCode::FileGone => {
+            Some("somebody removed it after it was listed; run the statement again")
         }
         ErrorCode::DataError => Some("use TRY_CAST or a WHERE clause to keep such values out"),
         _ => None,

@@ -1,8 +1,9 @@
 //! What can go wrong between a location and a table.
 
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 use delta_kernel::KernelError;
-use lakegate_common::{Coded, ErrorCode};
+use lakegate_common::{Chain, Coded, ErrorCode};
 
 use crate::store::StoreKind;
 
@@ -52,14 +53,25 @@ pub enum Error {
         /// Those that there are.
         known: Vec<&'static str>,
     },
+    /// A value that an option of a location does not take.
+    #[error("option {key:?} does not take {value:?}; expected {expected}")]
+    InvalidStoreOption {
+        /// The option.
+        key: String,
+        /// The value as written.
+        value: String,
+        /// What there is instead.
+        expected: &'static str,
+    },
     /// A URL that no location covers.
     #[error("no location covers {url:?}")]
     NoAccess {
         /// The URL.
         url: String,
     },
-    /// What access to a URL depends on does not answer.
-    #[error("access to {url:?} cannot be had")]
+    /// What access to a URL depends on does not answer. The reason is part of the text, because
+    /// readers of files keep no more of an error than that.
+    #[error("access to {url:?} cannot be had: {}", Chain(&**.source))]
     AccessUnavailable {
         /// The URL.
         url: String,
@@ -278,6 +290,15 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// A file that a table is made of and that somebody has removed.
+    #[error("the data file {file:?} is gone")]
+    DataFileGone {
+        /// The file's URL.
+        file: String,
+        /// The store's own words.
+        #[source]
+        source: object_store::Error,
+    },
     /// Reading the log was given up because nobody waits for it.
     #[error("reading the Delta log was cancelled")]
     Cancelled,
@@ -299,6 +320,7 @@ impl Coded for Error {
             | Error::MalformedUrl { .. }
             | Error::UnknownStoreKind { .. }
             | Error::UnknownStoreOption { .. }
+            | Error::InvalidStoreOption { .. }
             | Error::InvalidOption { .. }
             | Error::InvalidColumns { .. } => ErrorCode::InvalidArgument,
             Error::LocationNotFound { .. } => ErrorCode::LocationNotFound,
@@ -325,6 +347,7 @@ impl Coded for Error {
                 ErrorCode::CatalogConflict
             }
             Error::CommitFailed { .. } | Error::FileMissing { .. } => ErrorCode::StorageError,
+            Error::DataFileGone { .. } => ErrorCode::FileGone,
             Error::Cancelled => ErrorCode::QueryCancelled,
         }
     }
@@ -374,8 +397,19 @@ fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
     match error {
         DataFusionError::Context(_, inner) => code_of_stored(inner),
         DataFusionError::ObjectStore(error) => Some(code_of_store(error)),
+        DataFusionError::ParquetError(error) => Some(code_of_parquet(error)),
         DataFusionError::External(error) => error.downcast_ref::<Error>().map(Coded::code),
         _ => None,
+    }
+}
+
+/// The code of an error of reading a Parquet file, which may be one of its store.
+pub fn code_of_parquet(error: &ParquetError) -> ErrorCode {
+    let ParquetError::External(inner) = error else { return ErrorCode::InvalidFile };
+    match (inner.downcast_ref::<Error>(), inner.downcast_ref::<object_store::Error>()) {
+        (Some(error), _) => error.code(),
+        (_, Some(error)) => code_of_store(error),
+        _ => ErrorCode::InvalidFile,
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::Session;
 use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
 
 use crate::delta::{AsOf, DeltaLog, DeltaTables, TableRoot};
 use crate::plain_text::plain_field;
-use crate::store::listing_data_only;
+use crate::visible_session::VisibleSession;
 use crate::{Error, Format, Location};
 
 /// What a person declares of an external table.
@@ -61,16 +62,17 @@ impl ExternalTable {
         }
         let Declaration { format, location, columns, partition_columns, options } = declaration;
         let location = location.settle(state.runtime_env().as_ref()).await?;
-        let state = &listing_data_only(state);
         let listing = listing_options(state, format, &location, &options)?;
         let url = location.listing_url()?;
-        let listing = with_present_extension(state, format, &location, &url, listing).await?;
+        let session = &VisibleSession::at(&location, state);
+        let listing = with_present_extension(session, format, &location, &url, listing).await?;
         let partitions =
-            partition_fields(state, &listing, &location, &url, &columns, partition_columns).await?;
+            partition_fields(session, &listing, &location, &url, &columns, partition_columns)
+                .await?;
         let file_fields: Vec<_> = if columns.fields().is_empty() {
             let unreadable =
                 |source| Error::UnreadableFiles { location: location.to_string(), format, source };
-            let inferred = listing.infer_schema(state, &url).await.map_err(unreadable)?;
+            let inferred = listing.infer_schema(session, &url).await.map_err(unreadable)?;
             // The reader would rather make views of text and bytes: the catalog keeps what the
             // data is, a plan chooses how it lies in memory.
             inferred.fields().iter().map(plain_field).collect()
@@ -168,7 +170,7 @@ fn with_compression_of(
 /// Settles which files of a folder belong to the table: those of the first extension of the format
 /// that is there. A single file or a glob names its files itself.
 async fn with_present_extension(
-    state: &SessionState,
+    state: &dyn Session,
     format: Format,
     location: &Location,
     url: &ListingTableUrl,
@@ -186,7 +188,7 @@ async fn with_present_extension(
 }
 
 async fn holds_file(
-    state: &SessionState,
+    state: &dyn Session,
     location: &Location,
     url: &ListingTableUrl,
     ending: &str,
@@ -208,12 +210,13 @@ pub(crate) async fn present_extension(
     url: &ListingTableUrl,
     listing: ListingOptions,
 ) -> Result<ListingOptions, Error> {
-    with_present_extension(state, table.format, &table.location, url, listing).await
+    let session = VisibleSession::at(&table.location, state);
+    with_present_extension(&session, table.format, &table.location, url, listing).await
 }
 
 /// Names and types of the columns that folder names carry.
 async fn partition_fields(
-    state: &SessionState,
+    state: &dyn Session,
     listing: &ListingOptions,
     location: &Location,
     url: &ListingTableUrl,

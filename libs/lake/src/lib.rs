@@ -8,12 +8,15 @@ mod external_table;
 mod format;
 mod location;
 pub mod nan;
+mod null_partitions;
 mod plain_text;
 mod provider;
 pub mod store;
+mod telling_readers;
+mod visible_session;
 pub mod write;
 
-pub use error::{Error, code_of_store};
+pub use error::{Error, code_of_parquet, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;

@@ -110,6 +110,14 @@ impl Location {
         self.text.contains(GLOB_CHARACTERS)
     }
 
+    /// Whether it is a pattern that names what other programs hide: files and folders whose names
+    /// begin with `_` or `.`.
+    pub(crate) fn names_hidden(&self) -> bool {
+        let first = self.text.find(GLOB_CHARACTERS).unwrap_or(self.text.len());
+        let begin = self.text[..first].rfind('/').map_or(0, |slash| slash + 1);
+        self.is_glob() && self.text[begin..].split('/').any(|part| part.starts_with(['_', '.']))
+    }
+
     /// The location as a listing reads it.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::telling_readers::TellingReaders;
+
 /// `plan` with Parquet scans that make plain text and bytes in top-level columns.
 ///
 /// # Errors
@@ -48,8 +50,10 @@ pub fn read_plain_from(
     plan: Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     changed(plan, |scan, _| {
-        let store = runtime.object_store(&scan.object_store_url)?;
-        Ok(Some(Arc::new(DefaultParquetFileReaderFactory::new(store))))
+        let url = scan.object_store_url.clone();
+        let store = runtime.object_store(&url)?;
+        let readers = Arc::new(DefaultParquetFileReaderFactory::new(Arc::clone(&store)));
+        Ok(Some(Arc::new(TellingReaders::new(readers, store, url))))
     })
 }
 

@@ -12,12 +12,16 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
 
 use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
+use crate::null_partitions::{self, Asked};
 use crate::plain_text::read_plain;
-use crate::store::listing_data_only;
-use crate::{Error, ExternalTable, Format};
+use crate::store::SetAside;
+use crate::visible_session::VisibleSession;
+use crate::{Error, ExternalTable, Format, Location};
 
 /// How text and bytes lie in memory while a plan runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +57,7 @@ pub async fn table_provider(
         options.insert("format.schema_force_view_types".to_string(), views.to_string());
     }
     let listing = listing_options(state, table.format, &table.location, &options)?;
-    let lists = !table.location.is_single_file();
-    let listing = match lists {
-        true => present_extension(&listing_data_only(state), table, &url, listing).await?,
-        false => present_extension(state, table, &url, listing).await?,
-    };
+    let listing = present_extension(state, table, &url, listing).await?;
     let file_columns = table.schema.fields().len() - table.partition_columns;
     let partitions = table
         .schema
@@ -72,14 +72,21 @@ pub async fn table_provider(
         (StringLayout::View, Format::Parquet) => with_views(&file_schema),
         _ => file_schema,
     };
-    let config =
-        ListingTableConfig::new(url).with_listing_options(listing).with_schema(file_schema);
+    let config = ListingTableConfig::new(url)
+        .with_listing_options(listing)
+        .with_schema(Arc::clone(&file_schema));
     let unusable =
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
     let is_plain = strings == StringLayout::Plain && table.format == Format::Parquet;
-    Ok(Arc::new(FileTable { files, is_plain, lists }))
+    Ok(Arc::new(FolderTable {
+        schema: with_nulls(&files.schema(), table.partition_columns),
+        files,
+        file_columns: file_schema,
+        location: table.location.clone(),
+        is_plain,
+    }))
 }
 
 /// A version of a Delta table as DataFusion scans it.
@@ -97,24 +104,21 @@ pub async fn delta_table(
     Ok(Arc::new(DeltaTable::new(versions.at(&log, as_of).await?, strings)))
 }
 
-/// Files that are listed and scanned by DataFusion.
+/// The files of a location that are not hidden.
 #[derive(Debug)]
-struct FileTable {
+struct FolderTable {
     files: ListingTable,
-    /// Text of Parquet files is read as plain text, whatever their writer had.
+    /// All columns, those of folders last.
+    schema: SchemaRef,
+    /// The columns that are in the files.
+    file_columns: SchemaRef,
+    location: Location,
+    /// Whether they are Parquet files whose text is read as plain text, whatever their writer had.
     is_plain: bool,
-    /// They are found by listing a folder, not named each.
-    lists: bool,
 }
 
-impl FileTable {
-    /// The session in which files are listed, where that is not `session`.
-    fn listing(&self, session: &dyn Session) -> Option<SessionState> {
-        let state = session.as_any().downcast_ref::<SessionState>();
-        state.filter(|_| self.lists).map(listing_data_only)
-    }
-
-    fn read(
+impl FolderTable {
+    fn laid_out(
         &self,
         scan: Arc<dyn ExecutionPlan>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
@@ -123,9 +127,9 @@ impl FileTable {
 }
 
 #[async_trait]
-impl TableProvider for FileTable {
+impl TableProvider for FolderTable {
     fn schema(&self) -> SchemaRef {
-        self.files.schema()
+        Arc::clone(&self.schema)
     }
 
     fn constraints(&self) -> Option<&Constraints> {
@@ -143,9 +147,11 @@ impl TableProvider for FileTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        let listing = self.listing(state);
-        let state = listing.as_ref().map_or(state, |listing| listing as &dyn Session);
-        self.read(self.files.scan(state, projection, filters, limit).await?)
+        let args = ScanArgs::default()
+            .with_projection(projection.map(Vec::as_slice))
+            .with_filters(Some(filters))
+            .with_limit(limit);
+        Ok(self.scan_with_args(state, args).await?.into_inner())
     }
 
     async fn scan_with_args<'a>(
@@ -153,10 +159,26 @@ impl TableProvider for FileTable {
         state: &dyn Session,
         args: ScanArgs<'a>,
     ) -> Result<ScanResult, DataFusionError> {
-        let listing = self.listing(state);
-        let state = listing.as_ref().map_or(state, |listing| listing as &dyn Session);
-        let scan = self.files.scan_with_args(state, args).await?;
-        Ok(ScanResult::new(self.read(scan.into_inner())?))
+        let asked = Asked {
+            projection: args.projection().map(<[usize]>::to_vec),
+            filters: args.filters().unwrap_or_default(),
+            limit: args.limit(),
+        };
+        let nulls = SetAside::default();
+        let session = match self.files.options().table_partition_cols.is_empty() {
+            true => VisibleSession::at(&self.location, state),
+            false => VisibleSession::without_nulls(&self.location, state, &nulls),
+        };
+        let scan = self.files.scan_with_args(&session, args).await?.into_inner();
+        let nulls = std::mem::take(&mut *nulls.lock());
+        let columns = Arc::clone(&self.file_columns);
+        let of_null = null_partitions::scan(&session, &self.files, columns, nulls, asked).await?;
+        let scan = match of_null {
+            None => scan,
+            Some(of_null) if scan.downcast_ref::<EmptyExec>().is_some() => of_null,
+            Some(of_null) => UnionExec::try_new(vec![scan, of_null])?,
+        };
+        Ok(ScanResult::new(self.laid_out(scan)?))
     }
 
     fn supports_filters_pushdown(
@@ -165,6 +187,16 @@ impl TableProvider for FileTable {
     ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
         self.files.supports_filters_pushdown(filters)
     }
+}
+
+/// The schema with NULL in its last columns, which the engine takes for impossible.
+fn with_nulls(schema: &Schema, partitions: usize) -> SchemaRef {
+    let in_files = schema.fields().len().saturating_sub(partitions);
+    let fields = schema.fields().iter().enumerate().map(|(position, field)| match position {
+        position if position < in_files => Arc::clone(field),
+        _ => Arc::new(Field::clone(field).with_nullable(true)),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The schema with text and bytes as views, top-level columns only.

@@ -79,7 +79,14 @@ impl Membership for MemberAnswers {
         request: Request<GetAccessRequest>,
     ) -> Result<Response<GetAccessResponse>, Status> {
         let refused = |error: lakegate_lake::Error| {
-            Status::new(error.code().grpc(), Chain(&error).to_string())
+            let text = match &error {
+                // The executor says the same of its own.
+                lakegate_lake::Error::AccessUnavailable { source, .. } => {
+                    Chain(&**source).to_string()
+                }
+                _ => Chain(&error).to_string(),
+            };
+            Status::new(error.code().grpc(), text)
         };
         let url = StoreUrl::parse(&request.into_inner().url)
             .map_err(refused)?

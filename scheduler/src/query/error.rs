@@ -106,6 +106,14 @@ pub enum Error {
         /// The type of the value.
         given: String,
     },
+    /// A partition column whose values have no text to name folders by.
+    #[error("column {column:?} is of type {data_type}, which parts no files")]
+    PartsNoFiles {
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+    },
     /// Partition columns only.
     #[error("at least one column must not be a partition column")]
     OnlyPartitionColumns,
@@ -178,9 +186,25 @@ pub enum Error {
         /// The word as written.
         word: String,
     },
+    /// A password that everybody knows.
+    #[error("an empty password is none")]
+    EmptyPassword,
     /// A password that cannot be kept.
     #[error("the password cannot be hashed")]
     Password(#[from] lakegate_common::secret::Error),
+    /// A file of a Delta table that the table's log names and that is not there.
+    #[error("version {version} of the Delta table at {table:?} cannot be read")]
+    VersionIncomplete {
+        /// The table's location.
+        table: String,
+        /// The version.
+        version: u64,
+        /// Whether the statement asked for that version.
+        is_asked_for: bool,
+        /// Which file is gone.
+        #[source]
+        source: Box<Error>,
+    },
     /// The session asks for executors and none has joined.
     #[error("lakegate.execution.tier is 'durable' and no executor has joined")]
     NoExecutors,
@@ -228,6 +252,7 @@ impl Coded for Error {
                 code => code,
             },
             Error::Running(error) => failure::code_of(error),
+            Error::VersionIncomplete { .. } => ErrorCode::FileGone,
             Error::Result(_) => ErrorCode::DataError,
             Error::NotDistributable(error) => error.code(),
             Error::Durable(error) => error.code(),
@@ -244,11 +269,13 @@ impl Coded for Error {
             Error::ColumnCount { .. }
             | Error::ColumnTwice { .. }
             | Error::ColumnDoesNotFit { .. }
+            | Error::PartsNoFiles { .. }
             | Error::OnlyPartitionColumns => ErrorCode::InvalidStatement,
             Error::ColumnMissing { .. } => ErrorCode::DataError,
             Error::TooManyFiles { .. } => ErrorCode::LimitExceeded,
             Error::PlaceTaken { .. } => ErrorCode::NotEmpty,
             Error::TableGone { .. } => ErrorCode::CatalogConflict,
+            Error::EmptyPassword => ErrorCode::InvalidArgument,
             Error::Password(_) => ErrorCode::Internal,
             Error::NoExecutors => ErrorCode::NoExecutors,
             Error::StalePreparation => ErrorCode::InvalidStatement,
@@ -277,6 +304,16 @@ impl Coded for Error {
             Error::Planning(_) | Error::Running(_) => {
                 failure::hint_for(self.code()).map(str::to_string)
             }
+            Error::VersionIncomplete { is_asked_for: true, .. } => Some(
+                "VACUUM removes what only earlier versions need; read the newest version, or another \
+                 one of DESCRIBE HISTORY"
+                    .to_string(),
+            ),
+            Error::VersionIncomplete { is_asked_for: false, .. } => Some(
+                "the log still names it: bring the file back, or repair the table with the engine \
+                 that writes it"
+                    .to_string(),
+            ),
             Error::InvalidSetting { .. } => Some("SHOW ALL lists the settings".to_string()),
             Error::NotATime { .. } => {
                 Some("write it as '2024-01-31 12:00:00' or TIMESTAMP '2024-01-31 12:00:00'".into())

@@ -250,13 +250,13 @@ pub(crate) fn credential_source(
     })
 }
 
-/// Refuses options that the store behind a URL does not have.
+/// Refuses options that the store behind a URL does not have, and values that they do not take.
 ///
 /// # Errors
-/// The URL is none that is served, or its store has no such option.
+/// The URL is none that is served, or its store has no such option or does not take such a value.
 pub(crate) fn check_location(url: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {
     if let Some(url) = StoreUrl::parse(url)? {
-        check_location_options(url.kind(), options.keys().map(String::as_str))?;
+        check_location_options(url.kind(), options)?;
     }
     Ok(())
 }
@@ -264,8 +264,11 @@ pub(crate) fn check_location(url: &str, options: &BTreeMap<String, String>) -> R
 /// The hash of a password. Takes tens of milliseconds of a core on purpose, one after another.
 ///
 /// # Errors
-/// The machine gives no random bytes, or the server stops.
+/// The password is empty, the machine gives no random bytes, or the server stops.
 pub(crate) async fn hashed(password: String) -> Result<String, Error> {
+    if password.is_empty() {
+        return Err(Error::EmptyPassword);
+    }
     // Never closed.
     let _turn = HASHING.acquire().await.map_err(|_| Error::TaskLost)?;
     match tokio::task::spawn_blocking(move || hash_password(&password)).await {

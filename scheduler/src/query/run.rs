@@ -14,6 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_common::{Chain, Coded, ErrorCode};
 use lakegate_engine::constant_result::is_constant;
 use lakegate_engine::cpu_time::CpuTime;
 use lakegate_engine::distributable;
@@ -24,6 +25,7 @@ use lakegate_engine::runtime::for_query;
 use lakegate_engine::schema::{canonical, conform};
 use lakegate_engine::session;
 use lakegate_lake::StringLayout;
+use lakegate_lake::delta::TakenVersions;
 use lakegate_lake::store::QueryStores;
 
 use super::explain::Explanation;
@@ -45,6 +47,8 @@ pub(super) struct Physical {
     plan: Arc<dyn ExecutionPlan>,
     /// What the plan reads objects by in this process.
     stores: Arc<QueryStores>,
+    /// The versions of Delta tables that it reads.
+    versions: Arc<TakenVersions>,
 }
 
 impl Physical {
@@ -68,6 +72,17 @@ impl QueryService {
 
     /// Starts a plan on its tier.
     pub(super) async fn run_physical(
+        &self,
+        physical: Physical,
+        schema: &SchemaRef,
+        guard: &QueryGuard,
+    ) -> Result<Batches, Error> {
+        let versions = Arc::clone(&physical.versions);
+        let batches = self.run_on_tier(physical, schema, guard).await?;
+        Ok(batches.map_err(move |error| of_version(error, &versions)).boxed())
+    }
+
+    async fn run_on_tier(
         &self,
         physical: Physical,
         schema: &SchemaRef,
@@ -172,7 +187,8 @@ impl QueryService {
             .map_err(Error::Planning)?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
-        let local = Physical { route, state, logical, plan, stores };
+        let versions = Arc::clone(&planned.versions);
+        let local = Physical { route, state, logical, plan, stores, versions };
         match &self.durable {
             Some(durable) if local.route.tier == Tier::Durable => {
                 match self.durable_plan(durable, &planned, &local).await {
@@ -243,7 +259,8 @@ impl QueryService {
             .map_err(Error::Planning)?;
         distributable::check(&plan)?;
         let (route, stores) = (local.route.clone(), Arc::clone(&local.stores));
-        Ok(Physical { route, state, logical, plan, stores })
+        let versions = Arc::clone(&local.versions);
+        Ok(Physical { route, state, logical, plan, stores, versions })
     }
 
     async fn start_durable(
@@ -274,6 +291,22 @@ impl QueryService {
             executors: fleet.executors + 1,
             cores: fleet.cores + executor.cores,
         })
+    }
+}
+
+/// `error`, with the version of a Delta table whose file is gone.
+fn of_version(error: Error, versions: &TakenVersions) -> Error {
+    if error.code() != ErrorCode::FileGone {
+        return error;
+    }
+    match versions.whose(&Chain(&error).to_string()) {
+        Some((table, version, is_asked_for)) => Error::VersionIncomplete {
+            table: table.to_string(),
+            version,
+            is_asked_for,
+            source: Box::new(error),
+        },
+        None => error,
     }
 }
 

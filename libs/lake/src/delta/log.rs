@@ -76,6 +76,8 @@ pub enum AsOf {
 pub struct DeltaLog {
     root: TableRoot,
     store: Arc<dyn ObjectStore>,
+    /// In whose name commits are made.
+    user: Option<Arc<str>>,
 }
 
 /// One version of a table: what its protocol, schema and files are. It never changes.
@@ -140,7 +142,7 @@ impl TableState {
 impl DeltaLog {
     /// The log of the table at `root`, in `store`.
     pub fn new(store: Arc<dyn ObjectStore>, root: TableRoot) -> Self {
-        Self { root, store }
+        Self { root, store, user: None }
     }
 
     /// The log of the table at `root`, in the store that the session has for it.
@@ -153,7 +155,18 @@ impl DeltaLog {
             scheme: root.url().scheme().to_string(),
             location: root.to_string(),
         })?;
-        Ok(Self { root, store })
+        Ok(Self::new(store, root))
+    }
+
+    /// The same log; commits to it tell that `user` has made them.
+    #[must_use]
+    pub fn written_by(self, user: &str) -> Self {
+        Self { user: Some(user.into()), ..self }
+    }
+
+    /// In whose name commits are made, if that is known.
+    pub(super) fn user(&self) -> Option<&Arc<str>> {
+        self.user.as_ref()
     }
 
     /// Where the table lies.

@@ -22,6 +22,7 @@ use super::files::{ScanColumn, Segment, Selection, file_statistics};
 use super::schema::laid_out;
 use super::{DeletionVector, DeletionVectors, DeltaScanExec, FileColumns, TableState};
 use crate::StringLayout;
+use crate::telling_readers::TellingReaders;
 
 /// Statistics of single files that a plan carries at most, counted in columns. They order and skip
 /// files while a query runs; where there are more files, the plan would be all statistics.
@@ -164,7 +165,9 @@ fn parquet_source(
     options.global.coerce_int96 = Some(INT96_UNIT.to_string());
     let hint = options.global.metadata_size_hint;
     let footers = runtime.cache_manager.get_file_metadata_cache();
-    let reader = CachedParquetFileReaderFactory::new(runtime.object_store(store)?, footers);
+    let objects = runtime.object_store(store)?;
+    let reader = Arc::new(CachedParquetFileReaderFactory::new(Arc::clone(&objects), footers));
+    let reader = TellingReaders::new(reader, objects, store.clone());
     let source = ParquetSource::new(table_schema)
         .with_table_parquet_options(options)
         .with_parquet_file_reader_factory(Arc::new(reader));

@@ -38,6 +38,12 @@ impl TakenVersions {
         Ok(Arc::clone(taken.entry(log.root().clone()).or_insert(newest)))
     }
 
+    /// Whether the statement reads a table, at whatever version.
+    pub fn reads(&self, root: &TableRoot) -> bool {
+        self.newest.lock().contains_key(root)
+            || self.others.lock().keys().any(|(other, _)| other == root)
+    }
+
     /// A version of a table that the statement asks for.
     ///
     /// # Errors
@@ -88,6 +94,20 @@ impl TakenVersions {
             }
             version => version,
         }
+    }
+
+    /// The table and version of which a file is, by a text that names the file; whether the
+    /// statement asked for that version. `None` for a file of no table that was taken.
+    pub fn whose(&self, text: &str) -> Option<(TableRoot, u64, bool)> {
+        let newest = self.newest.lock().clone();
+        let others = self.others.lock().clone();
+        let others = others.into_keys().map(|(root, version)| (root, version, true));
+        let newest = newest.into_iter().map(|(root, state)| (root, state.version(), false));
+        // The deepest folder is the table's own; of two versions of it the newest is whole.
+        others
+            .chain(newest)
+            .filter(|(root, ..)| text.contains(&format!("{}/", root.folder())))
+            .max_by_key(|(root, _, is_asked_for)| (root.folder().as_ref().len(), *is_asked_for))
     }
 
     /// The value of an expression for a time, which is asked for once a statement: `now()` does not

@@ -32,4 +32,4 @@ pub use registry::Stores;
 pub use settings::{KEYS, StoreSettings};
 pub use url::StoreUrl;
 pub use usage::{Side, Usage, Used};
-pub(crate) use visible::listing_data_only;
+pub(crate) use visible::{SetAside, VisibleStores};

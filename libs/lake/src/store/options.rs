@@ -3,6 +3,7 @@
 //! Only these go to the store's own builder: others make the process open files or ask hosts of the
 //! writer's choice.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -103,15 +104,48 @@ pub fn check_credential_options<'a>(
     check(keys, "credential", kind, &[kind.credential_options()])
 }
 
-/// Refuses options that a location of `kind` does not have.
+/// Refuses options that a location of `kind` does not have, and values that they do not take.
 ///
 /// # Errors
-/// [`Error::UnknownStoreOption`].
-pub fn check_location_options<'a>(
+/// [`Error::UnknownStoreOption`], [`Error::InvalidStoreOption`].
+pub fn check_location_options(
     kind: StoreKind,
-    keys: impl IntoIterator<Item = &'a str>,
+    options: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    check(keys, "location", kind, &[kind.location_options(), EVERY_LOCATION])
+    let keys = options.keys().map(String::as_str);
+    check(keys, "location", kind, &[kind.location_options(), EVERY_LOCATION])?;
+    options.iter().try_for_each(|(key, value)| check_value(key, value))
+}
+
+fn check_value(key: &str, value: &str) -> Result<(), Error> {
+    let (is_taken, expected) = match key {
+        "allow_http" | "anonymous" | "path_style" | "request_payer" => {
+            let lower = value.to_ascii_lowercase();
+            (["true", "false"].contains(&lower.as_str()), "true or false")
+        }
+        "endpoint" => (is_endpoint(value), "a URL such as https://host:9000"),
+        "server_side_encryption" => {
+            (["AES256", "aws:kms", "aws:kms:dsse"].contains(&value), "AES256 or aws:kms")
+        }
+        _ => (is_word(value), "a word without spaces"),
+    };
+    if is_taken {
+        return Ok(());
+    }
+    Err(Error::InvalidStoreOption { key: key.to_string(), value: value.to_string(), expected })
+}
+
+fn is_endpoint(value: &str) -> bool {
+    ::url::Url::parse(value).is_ok_and(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+fn is_word(value: &str) -> bool {
+    !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn check<'a>(
@@ -137,19 +171,53 @@ fn check<'a>(
 mod tests {
     use super::*;
 
+    fn of_location(options: &[(&str, &str)]) -> Result<(), Error> {
+        let options = options.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        check_location_options(StoreKind::S3, &options.collect())
+    }
+
+    #[test]
+    fn values_that_an_option_does_not_take_are_refused() {
+        for (key, value) in [
+            ("path_style", "maybe"),
+            ("allow_http", ""),
+            ("anonymous", "yes"),
+            ("request_payer", "requester"),
+            ("endpoint", "host:9000"),
+            ("endpoint", "ftp://host"),
+            ("endpoint", ""),
+            ("region", ""),
+            ("region", "eu 1"),
+            ("server_side_encryption", "rot13"),
+            ("sse_kms_key_id", ""),
+        ] {
+            let refused = of_location(&[(key, value)]).unwrap_err().to_string();
+            assert!(refused.contains(key), "{refused}");
+        }
+        for (key, value) in [
+            ("endpoint", "http://[::1]:9000/"),
+            ("endpoint", "https://minio.example:9000"),
+            ("path_style", "false"),
+            ("server_side_encryption", "aws:kms"),
+            ("region", "us-east-1"),
+        ] {
+            assert!(of_location(&[(key, value)]).is_ok(), "{key} {value}");
+        }
+    }
+
     #[test]
     fn options_that_would_open_files_or_ask_other_hosts_are_refused() {
         for key in ["web_identity_token_file", "metadata_endpoint", "proxy_url", "role_arn"] {
             assert!(check_credential_options(StoreKind::S3, [key]).is_err(), "{key}");
-            assert!(check_location_options(StoreKind::S3, [key]).is_err(), "{key}");
+            assert!(of_location(&[(key, "x")]).is_err(), "{key}");
         }
         assert!(check_credential_options(StoreKind::Gcs, ["service_account_path"]).is_err());
     }
 
     #[test]
     fn keys_are_no_options_of_a_location() {
-        assert!(check_location_options(StoreKind::S3, ["secret_access_key"]).is_err());
-        assert!(check_location_options(StoreKind::S3, ["region", "allow_http"]).is_ok());
+        assert!(of_location(&[("secret_access_key", "x")]).is_err());
+        assert!(of_location(&[("region", "eu-1"), ("allow_http", "TRUE")]).is_ok());
         assert!(check_credential_options(StoreKind::S3, ["secret_access_key"]).is_ok());
     }
 }

@@ -1,4 +1,7 @@
-//! Which files of a folder are data.
+//! Stores as tables of files see them: without what other programs hide.
+//!
+//! Writers put what is not finished, or no data, into files and folders whose names begin with `_`
+//! or `.`, and readers leave them out. Folders of partitions may begin with `_`.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,8 +12,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreRegistry;
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -18,25 +19,24 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use parking_lot::Mutex;
 
-/// A session like `state` that lists of a folder only what is data: no file or folder whose name
-/// begins with `.` or `_`, unless it is a partition such as `_year=2024`. By such names writers mark
-/// what is not finished yet, and what is theirs alone.
-pub(crate) fn listing_data_only(state: &SessionState) -> SessionState {
-    let runtime = state.runtime_env();
-    let registry = Arc::new(DataOnly { inner: Arc::clone(&runtime.object_store_registry) });
-    let runtime = RuntimeEnv { object_store_registry: registry, ..RuntimeEnv::clone(runtime) };
-    SessionStateBuilder::new_from_existing(state.clone())
-        .with_runtime_env(Arc::new(runtime))
-        .build()
-}
+use crate::null_partitions::is_of_null;
 
+/// Objects that listings left out for somebody else to read.
+pub(crate) type SetAside = Arc<Mutex<Vec<ObjectMeta>>>;
+
+/// The stores of another registry, whose listings leave out what is hidden below what is listed.
 #[derive(Debug)]
-struct DataOnly {
-    inner: Arc<dyn ObjectStoreRegistry>,
+pub(crate) struct VisibleStores {
+    pub(crate) inner: Arc<dyn ObjectStoreRegistry>,
+    /// Whether nothing counts as hidden.
+    pub(crate) shows_all: bool,
+    /// Where files in folders of NULL go, if they are left out too.
+    pub(crate) nulls: Option<SetAside>,
 }
 
-impl ObjectStoreRegistry for DataOnly {
+impl ObjectStoreRegistry for VisibleStores {
     fn register_store(
         &self,
         url: &Url,
@@ -46,29 +46,58 @@ impl ObjectStoreRegistry for DataOnly {
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, DataFusionError> {
-        Ok(Arc::new(Visible { inner: self.inner.get_store(url)? }))
+        Ok(Arc::new(Visible {
+            inner: self.inner.get_store(url)?,
+            shows_all: self.shows_all,
+            nulls: self.nulls.clone(),
+        }))
     }
 }
 
-/// Lists data alone; all else is handed on.
 #[derive(Debug)]
 struct Visible {
     inner: Arc<dyn ObjectStore>,
+    shows_all: bool,
+    nulls: Option<SetAside>,
+}
+
+impl Visible {
+    fn visible(
+        &self,
+        listed: BoxStream<'static, Result<ObjectMeta>>,
+        prefix: Option<&Path>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (prefix, nulls, shows_all) = (prefix.cloned(), self.nulls.clone(), self.shows_all);
+        let is_shown = move |object: &ObjectMeta| {
+            if !shows_all && is_hidden(&object.location, prefix.as_ref()) {
+                return false;
+            }
+            match nulls.as_ref().filter(|_| is_of_null(&object.location)) {
+                Some(nulls) => {
+                    nulls.lock().push(object.clone());
+                    false
+                }
+                None => true,
+            }
+        };
+        listed.try_filter(move |object| std::future::ready(is_shown(object))).boxed()
+    }
+}
+
+/// Whether a part of the path below `prefix` hides the object.
+fn is_hidden(path: &Path, prefix: Option<&Path>) -> bool {
+    let root = Path::default();
+    let Some(mut parts) = path.prefix_match(prefix.unwrap_or(&root)) else { return false };
+    parts.any(|part| {
+        let name = part.as_ref();
+        name.starts_with('.') || (name.starts_with('_') && !name.contains('='))
+    })
 }
 
 impl fmt::Display for Visible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
-}
-
-/// Whether what lies at `path` below the folder `above` is data.
-fn is_data(path: &Path, above: Option<&Path>) -> bool {
-    let depth = above.map_or(0, Path::parts_count);
-    path.parts().skip(depth).all(|part| {
-        let name = part.as_ref();
-        !(name.starts_with('.') || (name.starts_with('_') && !name.contains('=')))
-    })
 }
 
 #[async_trait]
@@ -106,17 +135,23 @@ impl ObjectStore for Visible {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let above = prefix.cloned();
-        let listed = self.inner.list(prefix);
-        listed
-            .try_filter(move |found| std::future::ready(is_data(&found.location, above.as_ref())))
-            .boxed()
+        self.visible(self.inner.list(prefix), prefix)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.visible(self.inner.list_with_offset(prefix, offset), prefix)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let mut listed = self.inner.list_with_delimiter(prefix).await?;
-        listed.objects.retain(|found| is_data(&found.location, prefix));
-        listed.common_prefixes.retain(|found| is_data(found, prefix));
+        if !self.shows_all {
+            listed.objects.retain(|object| !is_hidden(&object.location, prefix));
+            listed.common_prefixes.retain(|folder| !is_hidden(folder, prefix));
+        }
         Ok(listed)
     }
 
@@ -127,25 +162,21 @@ impl ObjectStore for Visible {
 
 #[cfg(test)]
 mod tests {
-    use object_store::ObjectStoreExt;
-    use object_store::memory::InMemory;
-
     use super::*;
 
-    #[tokio::test]
-    async fn unfinished_and_private_files_below_a_folder_are_no_data() {
-        let inner = InMemory::new();
-        let names = ["a.csv", "_a.csv", ".a.csv", "_tmp/0/a.csv", "_y=1/a.csv", "y=1/.a", "y=2/b"];
-        for name in names {
-            inner.put(&Path::from(format!("_own/t/{name}")), "1".into()).await.unwrap();
+    #[test]
+    fn what_begins_with_a_dot_or_an_underscore_is_hidden_below_what_is_listed() {
+        let hidden = |path: &str, prefix: &str| {
+            is_hidden(&Path::parse(path).unwrap(), Some(&Path::parse(prefix).unwrap()))
+        };
+        for path in ["t/_x", "t/.x", "t/_temporary/0/x", "t/p=1/_x", "t/_delta_log/0.json"] {
+            assert!(hidden(path, "t"), "{path}");
         }
-        let store = Visible { inner: Arc::new(inner) };
-        let folder = Path::from("_own/t");
-        let listed: Vec<_> = store.list(Some(&folder)).try_collect().await.unwrap();
-        let mut found: Vec<_> = listed.iter().map(|found| found.location.to_string()).collect();
-        found.sort();
-        assert_eq!(found, ["_own/t/_y=1/a.csv", "_own/t/a.csv", "_own/t/y=2/b"]);
-        let listed = store.list_with_delimiter(Some(&folder)).await.unwrap();
-        assert_eq!((listed.objects.len(), listed.common_prefixes.len()), (1, 3));
+        for (path, prefix) in
+            [("t/x_.y", "t"), ("t/_p=1/x", "t"), ("_lake/.t/x", "_lake/.t"), ("u/_x", "t")]
+        {
+            assert!(!hidden(path, prefix), "{path}");
+        }
+        assert!(is_hidden(&Path::parse("_x").unwrap(), None));
     }
 }

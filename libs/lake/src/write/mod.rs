@@ -20,6 +20,7 @@ mod writer;
 mod written;
 
 pub use exec::FileWriteExec;
+pub use partitions::parts_files;
 pub use sink::FileSink;
 pub use spec::{FileFormat, FileLayout, FileWrite, WriteLimits};
 pub use unfinished::remove_files;

@@ -69,13 +69,20 @@ impl Parting {
     }
 }
 
+/// Whether columns of a type can part files: their values have a text that is read back as the value.
+pub fn parts_files(data_type: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, FixedSizeBinary, LargeBinary, Null};
+    !data_type.is_nested()
+        && !matches!(data_type, Binary | BinaryView | FixedSizeBinary(_) | LargeBinary | Null)
+}
+
 /// The value in a row as the Delta protocol writes it ("Partition Value Serialization"): an empty
 /// text is null there.
 fn value_of(column: &ArrayRef, row: usize) -> Result<Option<String>> {
     if column.is_null(row) {
         return Ok(None);
     }
-    if column.data_type().is_nested() || matches!(column.data_type(), DataType::Binary) {
+    if !parts_files(column.data_type()) {
         return exec_err!("a column of type {} parts no files", column.data_type());
     }
     let format = match column.data_type() {

@@ -1,5 +1,6 @@
 //! `CREATE TABLE`, with or without rows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -57,6 +58,7 @@ impl QueryService {
                 false => Err(already_exists(&name)),
             };
         }
+        check_named_once(create.columns.iter().map(|column| column.name.value.as_str()))?;
         let place = self.place(&seen, &name, create.location.as_deref()).await?;
         let planned = match &create.query {
             Some(query) => Some(self.plan(ParsedStatement::clone(query), scope.clone()).await?),
@@ -66,6 +68,7 @@ impl QueryService {
             Some(planned) => Schema::clone(planned.plan.schema().as_arrow()),
             None => declared_columns(&state, &create.columns).await?,
         };
+        check_named_once(columns.fields().iter().map(|field| field.name().as_str()))?;
         let columns = Arc::new(storable(&columns)?);
         let partitions = partitions(&columns, &create.partitioned_by)?;
         let written = match planned {
@@ -87,7 +90,7 @@ impl QueryService {
             .partition(|(name, _)| name.starts_with(IN_THE_LOG));
         dataset.properties = noted;
         let table = NewTable { columns, partitions, properties: in_the_log };
-        let log = DeltaLog::in_session(&state, place.root)?;
+        let log = DeltaLog::in_session(&state, place.root)?.written_by(&session.principal.name);
         let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
         let cleaning = self.removal(&log);
         self.background
@@ -159,6 +162,17 @@ impl QueryService {
         }
         Ok(Place { root, is_managed: false })
     }
+}
+
+/// Refuses columns whose names differ in case at most: to a Delta table they are one.
+fn check_named_once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name.to_lowercase()) {
+            return Err(Error::ColumnTwice { column: name.to_string() });
+        }
+    }
+    Ok(())
 }
 
 fn already_exists(name: &ResolvedTableReference) -> Error {

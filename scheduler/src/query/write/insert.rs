@@ -49,7 +49,9 @@ impl QueryService {
         let mut query = query.clone();
         keep_exact_rows(&mut query, &types_of(&target.schema, columns));
         let planned = self.plan(query, scope).await?;
-        let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?;
+        let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?
+            .written_by(&session.principal.name);
+        let is_blind = !planned.versions.reads(log.root());
         let base = planned.versions.of(&log).await?;
         self.commits.check_writable(&log, &base).await?;
         let shown = base.schema().taken_columns();
@@ -72,7 +74,7 @@ impl QueryService {
             .settle(async move {
                 check_still_there(&catalog, id, &location, &name.to_string()).await?;
                 let paths: Vec<_> = written.files.iter().map(|file| file.path.clone()).collect();
-                match commits.append(&log, &base, written.files).await {
+                match commits.append(&log, &base, written.files, is_blind).await {
                     Ok(version) => {
                         tracing::debug!(table = %name, version, rows, "committed");
                         written.unfinished.keep(paths.into_iter());

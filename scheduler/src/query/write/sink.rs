@@ -9,7 +9,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use lakegate_lake::write::{FileSink, FileWrite};
+use lakegate_lake::write::{FileSink, FileWrite, parts_files};
 
 use crate::query::Error;
 
@@ -100,13 +100,19 @@ pub(super) fn sources(
 /// Positions of the columns by which files are parted, as they are named.
 ///
 /// # Errors
-/// A column that is not there or is named twice, or no column is left for the files.
+/// A column that is not there, is named twice or is of a type that parts no files, or no column is
+/// left for the files.
 pub(super) fn partitions(columns: &Schema, named: &[String]) -> Result<Vec<usize>, Error> {
     let mut seen = HashSet::new();
     let positions = named.iter().map(|name| {
         let position = column_named(columns, name)?;
         if !seen.insert(position) {
             return Err(Error::ColumnTwice { column: name.clone() });
+        }
+        let data_type = columns.field(position).data_type();
+        if !parts_files(data_type) {
+            let (column, data_type) = (name.clone(), data_type.to_string());
+            return Err(Error::PartsNoFiles { column, data_type });
         }
         Ok(position)
     });

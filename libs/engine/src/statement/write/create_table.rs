@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::parser::Statement as ParsedStatement;
-use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement as Sql};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef as Items, CharacterLength as Length, ColumnDef, ColumnOption, DataType,
+    Statement as Sql,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -133,7 +136,37 @@ fn columns(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, Error> {
             return Err(no_rule(&option.to_string()));
         }
     }
+    columns.iter().try_for_each(|column| check_no_length(&column.data_type))?;
     Ok(columns)
+}
+
+/// Refuses types of text with a length, which nothing would hold rows to.
+fn check_no_length(data_type: &DataType) -> Result<(), Error> {
+    match data_type {
+        DataType::Character(Some(Length::IntegerLength { .. }))
+        | DataType::Char(Some(Length::IntegerLength { .. }))
+        | DataType::CharacterVarying(Some(Length::IntegerLength { .. }))
+        | DataType::CharVarying(Some(Length::IntegerLength { .. }))
+        | DataType::Varchar(Some(Length::IntegerLength { .. }))
+        | DataType::Nvarchar(Some(Length::IntegerLength { .. }))
+        | DataType::String(Some(_)) => Err(Error::Unsupported {
+            what: format!("{data_type} in CREATE TABLE"),
+            instead: Some(
+                "lengths of text are not checked; write TEXT, or VARCHAR without a length",
+            ),
+        }),
+        DataType::Array(
+            Items::AngleBracket(items) | Items::SquareBracket(items, _) | Items::Parenthesis(items),
+        ) => check_no_length(items),
+        DataType::Struct(fields, _) => {
+            fields.iter().try_for_each(|field| check_no_length(&field.field_type))
+        }
+        DataType::Map(key, value) => {
+            check_no_length(key)?;
+            check_no_length(value)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn no_rule(rule: &str) -> Error {

@@ -8,6 +8,7 @@ use delta_kernel::transaction::{CommitResult, Transaction, UpdateTableOperation}
 use delta_kernel::{Engine, KernelError, KernelResult, SnapshotRef};
 
 use super::adds::adds;
+use super::info::{metrics, user_info};
 use super::place::Place;
 use super::{Change, Commits, ENGINE};
 use crate::Error;
@@ -40,7 +41,8 @@ enum Attempt {
 
 impl Commits {
     /// Makes `files`, which were written for the table as `base` has it, part of the table; the
-    /// version that has them first. Without files nothing is done.
+    /// version that has them first. Without files nothing is done. `is_blind` says that they were
+    /// made without a look at the table.
     ///
     /// # Errors
     /// [`Error::TableChanged`] where the table's columns are others by now,
@@ -53,6 +55,7 @@ impl Commits {
         log: &DeltaLog,
         base: &Arc<TableState>,
         files: Vec<WrittenFile>,
+        is_blind: bool,
     ) -> Result<u64, Error> {
         if files.is_empty() {
             return Ok(base.version());
@@ -61,7 +64,7 @@ impl Commits {
         let place = Place::of(log.root()).await;
         let turn = self.turn(&place);
         let _turn = turn.lock().await;
-        let change = self.change(&place);
+        let change = self.change(&place, log, is_blind);
         let attempts_max = self.attempts_max.get();
         let mut unclear = None;
         for attempt in 0..=attempts_max {
@@ -139,7 +142,7 @@ async fn is_committed(
     change: &Change,
 ) -> Result<bool, Error> {
     let snapshot = Arc::clone(&newest.snapshot);
-    let Change { application, number } = change.clone();
+    let Change { application, number, .. } = change.clone();
     let found = log.read(move |engine, _| snapshot.get_app_id_version(&application, engine));
     Ok(found.await? == Some(number))
 }
@@ -152,8 +155,15 @@ fn begin(
     let mut builder = snapshot
         .update_table(UpdateTableOperation::Write, ENGINE, true)
         .with_operation_parameters([("mode", Some("Append"))]);
-    if let Some(Change { application, number }) = change {
+    if let Some(Change { application, number, user, is_blind }) = change {
         builder = builder.with_transaction_id(application, number);
+        if let Some(user) = user {
+            let (info, schema) = user_info(&user)?;
+            builder = builder.with_commit_info(info, schema);
+        }
+        if is_blind {
+            builder = builder.with_blind_append();
+        }
     }
     builder.build(engine, Box::new(FileSystemCommitter::new()))
 }
@@ -165,7 +175,8 @@ fn try_append(
     change: Change,
 ) -> KernelResult<Attempt> {
     let snapshot = SnapshotRef::clone(&state.snapshot);
-    let mut transaction = begin(engine, snapshot, Some(change))?;
+    let mut transaction =
+        begin(engine, snapshot, Some(change))?.with_operation_metrics(metrics(files));
     let partitions = state.schema.partitions().iter();
     let names: Vec<_> =
         partitions.map(|column| state.schema.logged_name(*column).to_string()).collect();

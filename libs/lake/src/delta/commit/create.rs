@@ -14,6 +14,7 @@ use delta_kernel::{Engine, KernelError, KernelResult};
 
 use super::adds::adds;
 use super::append::now_ms;
+use super::info::{metrics, user_info};
 use super::{Commits, ENGINE};
 use crate::Error;
 use crate::delta::{DeltaLog, TableRoot};
@@ -49,7 +50,10 @@ impl Commits {
             let made = tokio::fs::create_dir_all(folder).await;
             made.map_err(|error| self.commit_failed(log, error.into()))?;
         }
-        let made = log.try_read(move |engine, _| try_create(engine, &root, &table, &files)).await;
+        let user = log.user().map(Arc::clone);
+        let made = log
+            .try_read(move |engine, _| try_create(engine, &root, &table, &files, user.as_deref()))
+            .await;
         match made {
             Ok(CommitResult::Committed(_)) => Ok(()),
             Ok(CommitResult::Conflicted(_)) => {
@@ -77,6 +81,7 @@ fn try_create(
     root: &TableRoot,
     table: &NewTable,
     files: &[WrittenFile],
+    user: Option<&str>,
 ) -> KernelResult<CommitResult<delta_kernel::transaction::CreateTable>> {
     let columns: StructType = table.columns.as_ref().try_into_kernel()?;
     let names: Vec<String> =
@@ -85,6 +90,13 @@ fn try_create(
         .with_table_properties(table.properties.clone());
     if !names.is_empty() {
         builder = builder.with_data_layout(DataLayout::partitioned(names.clone()));
+    }
+    if let Some(user) = user {
+        let (info, schema) = user_info(user)?;
+        builder = builder.with_commit_info(info, schema);
+    }
+    if !files.is_empty() {
+        builder = builder.with_operation_metrics(metrics(files));
     }
     let mut transaction = builder.build(engine, Box::new(FileSystemCommitter::new()))?;
     if !files.is_empty() {

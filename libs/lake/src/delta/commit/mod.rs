@@ -8,6 +8,7 @@
 mod adds;
 mod append;
 mod create;
+mod info;
 mod place;
 mod storable;
 
@@ -21,7 +22,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::place::Place;
-use super::DeltaTables;
+use super::{DeltaLog, DeltaTables};
 
 pub use create::NewTable;
 pub use storable::storable;
@@ -48,6 +49,10 @@ struct Change {
     /// one is somebody else.
     application: String,
     number: i64,
+    /// Who makes it.
+    user: Option<Arc<str>>,
+    /// Whether it rests on nothing that the table holds.
+    is_blind: bool,
 }
 
 impl Commits {
@@ -67,10 +72,12 @@ impl Commits {
     }
 
     /// A new change, whose number is larger than those of all earlier ones.
-    fn change(&self, place: &Place) -> Change {
+    fn change(&self, place: &Place, log: &DeltaLog, is_blind: bool) -> Change {
         Change {
             application: format!("{}-{}", self.process, place.digest()),
             number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
+            user: log.user().map(Arc::clone),
+            is_blind,
         }
     }
 }

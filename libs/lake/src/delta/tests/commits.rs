@@ -52,7 +52,7 @@ async fn added_rows_are_the_next_version_with_their_statistics() {
     let (commits, known) = commits();
     let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
     let files = written(&base, "SELECT * FROM (VALUES (7, 'b'), (-3, NULL)) v").await;
-    assert_eq!(commits.append(&lake.log(), &base, files).await.unwrap(), 1);
+    assert_eq!(commits.append(&lake.log(), &base, files, true).await.unwrap(), 1);
     let state = lake.open(AsOf::Latest).await;
     assert_eq!(rows(&state, "SELECT n, s FROM t").await, ["-3|null", "7|b"]);
     let commit = fs::read_to_string(lake.path().join("_delta_log/00000000000000000001.json"));
@@ -63,13 +63,45 @@ async fn added_rows_are_the_next_version_with_their_statistics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_tells_who_made_it_and_how_much_it_is() {
+    let lake = Lake::plain(json!([column("n", "long")]));
+    let (commits, known) = commits();
+    let log = lake.log().written_by("ann");
+    let base = known.state(&log, AsOf::Latest).await.unwrap();
+    for (is_blind, told) in [(true, Some(true)), (false, None)] {
+        let files = written(&base, "SELECT * FROM (VALUES (1), (2), (3)) v").await;
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        commits.append(&log, &base, files, is_blind).await.unwrap();
+        let newest = log.history(1).await.unwrap().remove(0);
+        assert_eq!(newest.user_name.as_deref(), Some("ann"));
+        assert_eq!(newest.is_blind_append, told);
+        let metrics: serde_json::Value = serde_json::from_str(&newest.metrics.unwrap()).unwrap();
+        let expected = json!({
+            "numFiles": "1", "numOutputRows": "3", "numOutputBytes": bytes.to_string()
+        });
+        assert_eq!(metrics, expected);
+    }
+    fs::remove_dir_all(lake.path().join("_delta_log")).unwrap();
+    let table = NewTable {
+        columns: Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)])),
+        partitions: Vec::new(),
+        properties: BTreeMap::new(),
+    };
+    let files = written(&base, "SELECT 1").await;
+    commits.create(&log, table, files).await.unwrap();
+    let newest = log.history(1).await.unwrap().remove(0);
+    assert_eq!(newest.user_name.as_deref(), Some("ann"));
+    assert!(newest.metrics.unwrap().contains(r#""numOutputRows":"1""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_writer_who_came_first_is_no_obstacle() {
     let mut lake = Lake::plain(json!([column("n", "long")]));
     let (commits, known) = commits();
     let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
     let files = written(&base, "SELECT 1").await;
     lake.commit([lake.file("other.parquet", vec![(long("n"), longs([5]))])]);
-    assert_eq!(commits.append(&lake.log(), &base, files).await.unwrap(), 2);
+    assert_eq!(commits.append(&lake.log(), &base, files, true).await.unwrap(), 2);
     assert_eq!(lake.rows("SELECT n FROM t").await, ["1", "5"]);
 }
 
@@ -85,7 +117,7 @@ async fn many_writers_lose_nothing() {
             for turn in 0..5 {
                 let base = known.state(&log, AsOf::Latest).await.unwrap();
                 let files = written(&base, &format!("SELECT {}", writer * 100 + turn)).await;
-                commits.append(&log, &base, files).await.unwrap();
+                commits.append(&log, &base, files, true).await.unwrap();
             }
         });
     }
@@ -103,7 +135,7 @@ async fn rows_for_other_columns_are_not_added() {
     let files = written(&base, "SELECT 1").await;
     let columns = json!([column("n", "long"), column("more", "string")]);
     lake.commit([json!({"metaData": metadata(columns, json!([]))})]);
-    let refused = commits.append(&lake.log(), &base, files).await.unwrap_err();
+    let refused = commits.append(&lake.log(), &base, files, true).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::CatalogConflict);
     assert_eq!(lake.open(AsOf::Latest).await.version(), 1);
 }
@@ -131,7 +163,7 @@ async fn a_table_gets_a_checkpoint_when_it_says_so() {
     for n in 0..4 {
         let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
         let files = written(&base, &format!("SELECT {n}")).await;
-        commits.append(&lake.log(), &base, files).await.unwrap();
+        commits.append(&lake.log(), &base, files, true).await.unwrap();
     }
     let checkpoint = lake.path().join("_delta_log/00000000000000000003.checkpoint.parquet");
     assert!(checkpoint.is_file());
@@ -151,7 +183,7 @@ async fn rows_reach_columns_that_have_other_names_in_files() {
     let (commits, known) = commits();
     let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
     let files = written(&base, "SELECT 5 AS n, 'x' AS s").await;
-    commits.append(&lake.log(), &base, files).await.unwrap();
+    commits.append(&lake.log(), &base, files, true).await.unwrap();
     assert_eq!(lake.rows("SELECT n, s FROM t WHERE n > 4").await, ["5|x"]);
 }
 

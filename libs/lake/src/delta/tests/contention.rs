@@ -90,7 +90,7 @@ async fn a_change_is_tried_as_often_as_it_may_be() {
     let files = written(&base, "SELECT 1").await;
     let store = Arc::new(Crowded::default());
     let log = DeltaLog::new(Arc::clone(&store) as _, lake.root());
-    let refused = commits.append(&log, &base, files).await.unwrap_err();
+    let refused = commits.append(&log, &base, files, true).await.unwrap_err();
     assert_eq!(refused.code(), ErrorCode::CatalogConflict, "{refused}");
     assert_eq!(*store.refused.lock(), 3);
 }

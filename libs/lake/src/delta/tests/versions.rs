@@ -39,6 +39,15 @@ async fn each_version_keeps_its_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_gone_holds_no_table() {
+    let lake = table();
+    fs::remove_dir_all(lake.path()).unwrap();
+    for as_of in [AsOf::Latest, AsOf::Version(0)] {
+        assert_eq!(code(&lake, as_of).await, ErrorCode::LocationEmpty);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_keeps_the_version_that_it_took_first() {
     let mut lake = table();
     lake.commit([one(&lake, 1)]);

@@ -1,0 +1,36 @@
+//! What a commit tells of itself: who made it, and how much it is.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::schema::{DataType, SchemaRef, StructField, StructType};
+use delta_kernel::{EngineData, KernelResult};
+
+use crate::write::WrittenFile;
+
+/// Where a commit tells the name of its user.
+const USER_NAME: &str = "userName";
+
+/// The user's name as a part of the information about a commit.
+///
+/// # Errors
+/// Arrow's or the log reader's own.
+pub(super) fn user_info(user: &str) -> KernelResult<(Box<dyn EngineData>, SchemaRef)> {
+    let column = Field::new(USER_NAME, ArrowType::Utf8, true);
+    let names = Arc::new(StringArray::from(vec![user]));
+    let row = RecordBatch::try_new(Arc::new(Schema::new(vec![column])), vec![names])?;
+    let schema = StructType::try_new([StructField::nullable(USER_NAME, DataType::STRING)])?;
+    Ok((Box::new(ArrowEngineData::new(row)), Arc::new(schema)))
+}
+
+/// How much was written, by the names that other engines have for it.
+pub(super) fn metrics(files: &[WrittenFile]) -> [(&'static str, Option<String>); 3] {
+    let sum = |of: fn(&WrittenFile) -> u64| files.iter().map(of).sum::<u64>().to_string();
+    [
+        ("numFiles", Some(files.len().to_string())),
+        ("numOutputRows", Some(sum(|file| file.rows))),
+        ("numOutputBytes", Some(sum(|file| file.bytes))),
+    ]
+}
