@@ -7,12 +7,13 @@ mod error;
 mod external_table;
 mod format;
 mod location;
+mod named_files;
 mod plain_text;
 mod provider;
 pub mod store;
 pub mod write;
 
-pub use error::{Error, code_of_store};
+pub use error::{Error, code_of_parquet, code_of_parquet_text, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;

@@ -34,7 +34,10 @@ pub(super) fn failure(location: &str, error: KernelError) -> Error {
         KernelError::Schema(text) if text.contains(UNKNOWN_TYPE) => {
             Error::UnsupportedFeature { location, feature: unknown_type(&text) }
         }
-        KernelError::EmptyLog => Error::NotDelta { location },
+        // A folder of this machine that is gone, or none; object stores have no log there either.
+        KernelError::EmptyLog | KernelError::InvalidTableLocation(_) => {
+            Error::NotDelta { location }
+        }
         KernelError::FileNotFound(path) if path.trim_end_matches('/').ends_with("_delta_log") => {
             Error::NotDelta { location }
         }
