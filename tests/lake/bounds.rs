@@ -97,7 +97,9 @@ fn a_store_that_goes_away_in_the_middle_of_a_query_is_told_as_such() {
                     assert_eq!(rows, [["247", "31122"]], "{tier}");
                     break;
                 }
-                Err(error) => assert_eq!(error.code(), "storage_error", "{tier}, {served}: {error}"),
+                Err(error) => {
+                    assert_eq!(error.code(), "storage_error", "{tier}, {served}: {error}")
+                }
             }
             failed += 1;
         }

@@ -260,7 +260,9 @@ fn nested_not_null() {
             assert_eq!(refused.code(), "data_error", "{tier}: {refused}");
             assert!(refused.to_string().contains(path), "{tier}: {refused}");
         }
-        admin.run("INSERT INTO nested SELECT 2, named_struct('a', 1, 'b', NULL), [1, 2], map(['k'], [1])");
+        admin.run(
+            "INSERT INTO nested SELECT 2, named_struct('a', 1, 'b', NULL), [1, 2], map(['k'], [1])",
+        );
         admin.run("INSERT INTO nested VALUES (3, NULL, NULL, NULL)");
     }
     let found = admin.run("SELECT count(*), sum(n), count(s), count(l), count(m) FROM nested");

@@ -164,7 +164,8 @@ mod tests {
         let wrapped = below(ParquetError::External(Box::new(wrapped)));
         let in_words = DataFusionError::ObjectStore(Box::new(gone()));
         let in_words = ParquetError::General(format!("Failed to fetch metadata: {in_words}"));
-        let by_arrow = DataFusionError::from(ArrowError::from(ParquetError::External(gone().into())));
+        let by_arrow =
+            DataFusionError::from(ArrowError::from(ParquetError::External(gone().into())));
         let by_itself = DataFusionError::External(Box::new(ParquetError::External(gone().into())));
         for error in [as_it_is, wrapped, below(in_words), by_arrow, by_itself] {
             assert_eq!(code_of(&error), ErrorCode::StorageError, "{error}");

@@ -467,7 +467,8 @@ mod tests {
     #[test]
     fn a_commit_without_room_is_told_from_one_that_the_store_did_not_take() {
         let full = || std::io::Error::from(ErrorKind::StorageFull);
-        let stored = object_store::Error::Generic { store: "LocalFileSystem", source: full().into() };
+        let stored =
+            object_store::Error::Generic { store: "LocalFileSystem", source: full().into() };
         for source in [KernelError::from(full()), KernelError::IOError(full()), stored.into()] {
             let source = Box::new(source);
             let failed = Error::CommitFailed { location: "t".to_string(), source };

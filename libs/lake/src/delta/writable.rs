@@ -99,7 +99,7 @@ fn has_field(fields: &StructType, is_key: &dyn Fn(&str) -> bool) -> bool {
         }
     }
     let has = |field: &StructField| {
-        field.metadata().keys().any(|key| is_key(key)) || within(field.data_type(), is_key)
+        field.metadata.keys().any(|key| is_key(key)) || within(field.data_type(), is_key)
     };
     fields.fields().any(has)
 }

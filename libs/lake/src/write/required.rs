@@ -26,12 +26,7 @@ struct Missing {
 }
 
 /// The first place at which values are missing among those in `there`.
-fn missing(
-    field: &Field,
-    values: &ArrayRef,
-    there: &BooleanBuffer,
-    path: &str,
-) -> Option<Missing> {
+fn missing(field: &Field, values: &ArrayRef, there: &BooleanBuffer, path: &str) -> Option<Missing> {
     let there = match values.nulls() {
         None => there.clone(),
         Some(nulls) => {

@@ -76,9 +76,9 @@ impl FileWrite {
     pub fn taken_columns(&self) -> SchemaRef {
         let fields = self.columns.fields().iter();
         let fields = fields.map(|field| match field.data_type().is_nested() {
-            true => Arc::new(
-                Field::clone(field).with_data_type(nullable_throughout(field.data_type())),
-            ),
+            true => {
+                Arc::new(Field::clone(field).with_data_type(nullable_throughout(field.data_type())))
+            }
             false => Arc::clone(field),
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -10,8 +10,8 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{ColumnDef, Ident, Statement as Sql};
 use lakegate_catalog::{
-    DatasetKind, Error as CatalogError, FileFormat as EntryFormat, NewDataset, ObjectName, OnExisting, Privilege,
-    Table as Entry, VisibleSnapshot,
+    DatasetKind, Error as CatalogError, FileFormat as EntryFormat, NewDataset, ObjectName,
+    OnExisting, Privilege, Table as Entry, VisibleSnapshot,
 };
 use lakegate_engine::schema;
 use lakegate_engine::statement::CreateTable;
