@@ -1,10 +1,12 @@
 //! Disks that are full: spilled data and shuffle files find no room.
 
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use lakegate_tests::{Cluster, Requirement, cluster, executor, server, tests, workload};
+use lakegate_tests::{Cluster, Requirement, cluster, executor, server, tests, wait, workload};
 use libtest_mimic::Trial;
 use tempfile::TempDir;
 
@@ -18,6 +20,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     let mut all = tests![needs &[Requirement::Root, Requirement::Tool("mount")];
         a_full_spill_folder_of_the_server_fails_one_query_with_a_code,
         a_full_disk_of_an_executor_fails_one_query_with_a_code,
+        a_server_whose_disk_was_full_works_again_when_there_is_room,
     ];
     all.extend(tests![a_spill_limit_fails_one_query_with_a_code]);
     all
@@ -89,5 +92,50 @@ fn a_spill_limit_fails_one_query_with_a_code() {
     workload::create_flights(&server);
     let error = server.connect().fail(BIG_SORT);
     assert!(EXPECTED_CODES.contains(&error.code()), "{error}");
+    server.assert_unharmed();
+}
+
+/// Writes into a file until nothing more fits.
+fn fill(path: &Path) {
+    let mut filler = fs::File::create(path).expect("the file can be made");
+    for size in [1 << 16, 1 << 12, 1] {
+        while filler.write_all(&vec![7; size]).is_ok() {}
+    }
+}
+
+fn a_server_whose_disk_was_full_works_again_when_there_is_room() {
+    let disk = SmallDisk::mount(24);
+    let mut server = server::Options::default().with_data_folder(&disk.path()).start();
+    let mut sql = server.connect();
+    sql.run("CREATE TABLE there (n BIGINT)");
+    let filler = disk.path().join("filler");
+    fill(&filler);
+    for statement in [
+        "CREATE TABLE made (n BIGINT)",
+        "CREATE TABLE filled AS SELECT value, md5(CAST(value AS VARCHAR)) AS text \
+         FROM generate_series(1, 100000)",
+        "INSERT INTO there SELECT value FROM generate_series(1, 1000000)",
+    ] {
+        let error = sql.fail(statement);
+        assert_eq!(error.code(), "disk_full", "{statement}: {error}");
+    }
+    let schemas = (0..8).map(|number| sql.rows(&format!("CREATE SCHEMA full_{number}")));
+    let failed: Vec<_> = schemas.filter_map(Result::err).collect();
+    assert!(!failed.is_empty(), "the catalog still found room");
+    for error in failed {
+        assert_eq!(error.code(), "disk_full", "{error}");
+    }
+    fs::remove_file(&filler).expect("the file can be removed");
+    for number in 0..8 {
+        sql.run(&format!("CREATE SCHEMA schema_{number}"));
+        sql.run("SELECT count(*) FROM system.queries");
+    }
+    sql.run("INSERT INTO there VALUES (1)");
+    assert_eq!(sql.run("SELECT count(*) FROM there"), [["1"]]);
+    let tables = || fs::read_dir(disk.path().join("tables")).expect("it has tables").count();
+    wait::until("nothing to be left of what failed", Duration::from_secs(30), || match tables() {
+        1 => Ok(()),
+        more => Err(format!("{more} folders")),
+    });
     server.assert_unharmed();
 }

@@ -2,7 +2,7 @@
 
 use lakegate_tests::server::Options;
 use lakegate_tests::sql::Sql;
-use lakegate_tests::{Cluster, data, tests};
+use lakegate_tests::{Cluster, data, executor, tests};
 use libtest_mimic::Trial;
 
 use crate::throttling::Throttling;
@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests![
         a_store_that_throttles_slows_queries_down_and_fails_none,
         retries_of_a_store_end_where_the_setting_says,
+        a_store_that_goes_away_in_the_middle_of_a_query_is_told_as_such,
     ]
 }
 
@@ -62,4 +63,47 @@ fn retries_of_a_store_end_where_the_setting_says() {
     let refused = admin.fail(&table(&store));
     assert_eq!(refused.code(), "storage_error", "{refused}");
     assert_eq!(store.refused(), 3, "one attempt and two repeats");
+}
+
+fn a_store_that_goes_away_in_the_middle_of_a_query_is_told_as_such() {
+    let store = Throttling::start(&data::small().join("parts/numbers-0.parquet"), 1);
+    let settings = [
+        ("LAKEGATE_STORE__RETRIES", "1"),
+        ("LAKEGATE_STORE__CACHE_MEMORY", "0"),
+        ("LAKEGATE_STORE__CACHE_DISK", "0"),
+    ];
+    let mut options = Options::default();
+    for (name, value) in settings {
+        options = options.with_variable(name, value);
+    }
+    let mut cluster = Cluster::start_with(options, 0);
+    let executor = executor::Options::new(cluster.server.cluster_address());
+    let mut executor = executor.with_arguments(&["--cores", "1"]);
+    for (name, value) in settings {
+        executor = executor.with_variable(name, value);
+    }
+    cluster.executors.push(executor.start("executor"));
+    cluster.wait_for_active(1);
+    let mut admin = cluster.server.connect();
+    declare(&mut admin, &store);
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        let mut failed = 0;
+        // Wherever it goes away: while the query is planned, at a footer, among the rows.
+        for served in 0.. {
+            store.fail_after(served);
+            match admin.rows("SELECT count(*), sum(n) FROM numbers WHERE n >= 3") {
+                Ok(rows) => {
+                    assert_eq!(rows, [["247", "31122"]], "{tier}");
+                    break;
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), "storage_error", "{tier}, {served}: {error}")
+                }
+            }
+            failed += 1;
+        }
+        assert!(failed > 1, "{tier}: one request for all");
+        store.fail_after(usize::MAX);
+    }
 }

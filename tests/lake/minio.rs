@@ -28,7 +28,7 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Minio {
     address: String,
     store: Arc<dyn ObjectStore>,
-    _process: Process,
+    process: Option<Process>,
     folder: TempDir,
 }
 
@@ -39,11 +39,7 @@ impl Minio {
             fs::create_dir(folder.path().join(bucket)).unwrap();
         }
         let address = free_address();
-        let mut command = Command::new(requirements::tool("minio").unwrap());
-        command.args(["server", "--quiet", "--address", &address]).arg(folder.path());
-        command.env("MINIO_ROOT_USER", KEY).env("MINIO_ROOT_PASSWORD", SECRET);
-        command.env("HOME", folder.path());
-        let process = Process::spawn("minio", command);
+        let process = spawn(&address, folder.path());
         let store = AmazonS3Builder::new()
             .with_bucket_name(BUCKET)
             .with_endpoint(format!("http://{address}"))
@@ -57,7 +53,17 @@ impl Minio {
             let url = format!("http://{address}/minio/health/ready");
             ureq::get(&url).call().map(drop).map_err(|error| error.to_string())
         });
-        Self { address, store: Arc::new(store), _process: process, folder }
+        Self { address, store: Arc::new(store), process: Some(process), folder }
+    }
+
+    /// Kills the server. Who asks it meanwhile is refused the connection.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts the server again after it was killed, without waiting until it is ready.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Some(spawn(&self.address, self.folder.path()));
     }
 
     /// `http://HOST:PORT`.
@@ -77,4 +83,12 @@ impl Minio {
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         self.store.as_ref()
     }
+}
+
+fn spawn(address: &str, folder: &Path) -> Process {
+    let mut command = Command::new(requirements::tool("minio").unwrap());
+    command.args(["server", "--quiet", "--address", address]).arg(folder);
+    command.env("MINIO_ROOT_USER", KEY).env("MINIO_ROOT_PASSWORD", SECRET);
+    command.env("HOME", folder);
+    Process::spawn("minio", command)
 }

@@ -1,5 +1,8 @@
 //! Datasets in an object store that speaks S3, read by one process and by executors.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use futures::TryStreamExt;
 use lakegate_tests::sql::{Sql, runtime};
 use lakegate_tests::{Cluster, Requirement, suite};
@@ -25,6 +28,7 @@ pub(crate) fn tests() -> Vec<Trial> {
             needs,
             within_locations,
         ),
+        suite::test_with("a_store_that_restarts_fails_no_query", needs, restarted),
     ]
 }
 
@@ -148,4 +152,26 @@ fn within_locations() {
     admin.run(&format!("CREATE LOCATION other URL 's3://{BUCKET}/other/' CREDENTIAL minio"));
     let refused = admin.fail(&table("v", "other/x.parquet"));
     assert!(!refused.to_string().contains("wrong-key"), "{refused}");
+}
+
+/// How long the store is away: longer than a dozen of short pauses.
+const AWAY: Duration = Duration::from_secs(5);
+
+fn restarted() {
+    let (mut minio, cluster, mut admin) = lake();
+    stored::declare(&mut admin, &format!("s3://{BUCKET}/raw"));
+    for tier in ["local", "durable"] {
+        minio.kill();
+        let gone = Instant::now();
+        let queries = ["numbers", "visits", "measured"].map(|table| {
+            let mut sql = cluster.server.connect();
+            sql.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+            sql.spawn(&format!("SELECT count(*) FROM (SELECT DISTINCT * FROM {table})"))
+        });
+        thread::sleep(AWAY.saturating_sub(gone.elapsed()));
+        minio.start_again();
+        for query in queries {
+            query.join().unwrap().unwrap_or_else(|error| panic!("{tier}: {error}"));
+        }
+    }
 }

@@ -12,6 +12,7 @@ use std::thread;
 pub(crate) struct Throttling {
     address: String,
     refused: Arc<AtomicUsize>,
+    left: Arc<AtomicUsize>,
 }
 
 impl Throttling {
@@ -19,10 +20,12 @@ impl Throttling {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let refused = Arc::new(AtomicUsize::new(0));
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
         let server = Arc::new(Server {
             content: std::fs::read(file).unwrap(),
             asked: AtomicUsize::new(0),
             refused: Arc::clone(&refused),
+            left: Arc::clone(&left),
             every,
         });
         thread::spawn(move || {
@@ -32,7 +35,12 @@ impl Throttling {
                 thread::spawn(move || server.serve(stream).ok());
             }
         });
-        Self { address, refused }
+        Self { address, refused, left }
+    }
+
+    /// After so many more requests that are served none is.
+    pub(crate) fn fail_after(&self, served: usize) {
+        self.left.store(served, Ordering::Relaxed);
     }
 
     /// `http://HOST:PORT`.
@@ -50,6 +58,7 @@ struct Server {
     content: Vec<u8>,
     asked: AtomicUsize,
     refused: Arc<AtomicUsize>,
+    left: Arc<AtomicUsize>,
     every: usize,
 }
 
@@ -64,7 +73,7 @@ impl Server {
                 }
             }
             let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-            if number.is_multiple_of(self.every) {
+            if number.is_multiple_of(self.every) && self.may_serve() {
                 self.answer(&mut stream, &request.to_lowercase())?;
             } else {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -72,6 +81,11 @@ impl Server {
                 write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")?;
             }
         }
+    }
+
+    fn may_serve(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
     fn answer(&self, stream: &mut TcpStream, request: &str) -> std::io::Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use lakegate_tests::server::Options;
 use lakegate_tests::sql::{Sql, runtime};
-use lakegate_tests::{Requirement, Server, suite, wait};
+use lakegate_tests::{Cluster, Requirement, Server, suite, wait};
 use libtest_mimic::Trial;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -27,6 +27,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         suite::test_with("only_those_write_who_may", &[], only_those_who_may),
         suite::test_with("files_of_a_replaced_table_go_with_it", &[], replaced),
         suite::test_with("a_statement_writes_no_more_files_than_it_may", &[], too_many_files),
+        suite::test_with("parts_of_values_are_there_where_they_must_be", &[], nested_not_null),
+        suite::test_with("several_may_make_the_same_if_it_is_not_there", &[], made_at_once),
     ]
 }
 
@@ -230,4 +232,65 @@ fn only_those_who_may() {
     ann.run(&copy);
     assert!(folder.path().join("ours/mine.csv").is_file());
     assert_eq!(admin.run("SELECT count(*) FROM kept"), [["1"]]);
+}
+
+/// A Delta table as other engines make them, with parts of values that take no NULL.
+const NESTED: &str = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":4}}
+{"metaData":{"id":"nested","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"n\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}},{\"name\":\"s\",\"type\":{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"integer\",\"nullable\":false,\"metadata\":{}},{\"name\":\"b\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}]},\"nullable\":true,\"metadata\":{}},{\"name\":\"l\",\"type\":{\"type\":\"array\",\"elementType\":\"integer\",\"containsNull\":false},\"nullable\":true,\"metadata\":{}},{\"name\":\"m\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"long\",\"valueContainsNull\":false},\"nullable\":true,\"metadata\":{}}]}","partitionColumns":[],"configuration":{"delta.enableChangeDataFeed":"true"},"createdTime":0}}
+"#;
+
+fn nested_not_null() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("_delta_log")).unwrap();
+    fs::write(folder.path().join("_delta_log/00000000000000000000.json"), NESTED).unwrap();
+    let cluster = Cluster::start(1);
+    let mut admin = cluster.server.connect();
+    admin.run(&format!(
+        "CREATE EXTERNAL TABLE nested STORED AS DELTA LOCATION '{}'",
+        folder.path().display()
+    ));
+    for tier in ["local", "durable"] {
+        admin.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        for (values, path) in [
+            ("named_struct('a', NULL, 'b', 'x'), [1], map(['k'], [1])", "s.a"),
+            ("named_struct('a', 1, 'b', 'x'), [1, NULL], map(['k'], [1])", "l.element"),
+            ("named_struct('a', 1, 'b', 'x'), [1], map(['k'], [NULL])", "m.value"),
+        ] {
+            let refused = admin.fail(&format!("INSERT INTO nested SELECT 1, {values}"));
+            assert_eq!(refused.code(), "data_error", "{tier}: {refused}");
+            assert!(refused.to_string().contains(path), "{tier}: {refused}");
+        }
+        admin.run(
+            "INSERT INTO nested SELECT 2, named_struct('a', 1, 'b', NULL), [1, 2], map(['k'], [1])",
+        );
+        admin.run("INSERT INTO nested VALUES (3, NULL, NULL, NULL)");
+    }
+    let found = admin.run("SELECT count(*), sum(n), count(s), count(l), count(m) FROM nested");
+    assert_eq!(found, [["4", "10", "2", "2", "2"]]);
+}
+
+fn made_at_once() {
+    let server = Server::start();
+    for round in 0..5 {
+        let makers = (0..6).map(|_| {
+            let mut sql = server.connect();
+            std::thread::spawn(move || {
+                sql.run(&format!("CREATE ROLE IF NOT EXISTS role_{round}"));
+                sql.run(&format!("CREATE SCHEMA IF NOT EXISTS schema_{round}"));
+                sql.run(&format!("CREATE TABLE IF NOT EXISTS t_{round} AS SELECT 1 AS n"));
+            })
+        });
+        for maker in makers.collect::<Vec<_>>() {
+            maker.join().unwrap();
+        }
+        let mut sql = server.connect();
+        assert_eq!(sql.run(&format!("SELECT n FROM t_{round}")), [["1"]]);
+    }
+    // What the others wrote goes.
+    wait::until("one folder a table", REMOVAL_DEADLINE, || {
+        match fs::read_dir(server.data_folder().join("tables")).unwrap().count() {
+            5 => Ok(()),
+            other => Err(format!("{other} folders")),
+        }
+    });
 }

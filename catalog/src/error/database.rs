@@ -59,6 +59,12 @@ fn postgres_code(error: &sqlx::Error) -> Option<String> {
     from_database.code().map(|code| code.to_string())
 }
 
+/// Whether the disk of the catalog's file is full.
+pub(super) fn is_full(error: &Error) -> bool {
+    let (Error::Open { source, .. } | Error::Database { source, .. }) = error else { return false };
+    sqlite_code(source) == Some(SQLITE_FULL)
+}
+
 /// What to do about an error of the database.
 pub(super) fn hint(error: &Error) -> Option<String> {
     let source = match error {
@@ -93,7 +99,7 @@ fn sqlite_hint(source: &sqlx::Error) -> Option<&'static str> {
             "the file is damaged or is no catalog; restore it from a backup, or move it away to \
              begin with an empty one"
         }
-        SQLITE_FULL => "the disk is full",
+        SQLITE_FULL => "the disk that holds the catalog is full: free space on it",
         SQLITE_CANTOPEN => CANNOT_WRITE,
         SQLITE_BUSY => "another process holds the catalog; try again",
         _ => return None,

@@ -366,6 +366,7 @@ impl Coded for Error {
             | Self::InvalidUrl { .. } => ErrorCode::InvalidConfiguration,
             Self::Random => ErrorCode::Internal,
             Self::Conflict { .. } | Self::Moved { .. } => ErrorCode::CatalogConflict,
+            _ if database::is_full(self) => ErrorCode::DiskFull,
             Self::Open { .. }
             | Self::Migrate { .. }
             | Self::Database { .. }

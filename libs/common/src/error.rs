@@ -100,7 +100,7 @@ error_codes! {
     QueryTimeout = "query_timeout", DeadlineExceeded, 504, "57014", false;
     /// A memory limit was reached and spilling did not help.
     MemoryExhausted = "memory_exhausted", ResourceExhausted, 507, "53200", false;
-    /// The scratch folder is full.
+    /// A disk is full: that of the scratch folder, of the catalog, or of files that are written.
     DiskFull = "disk_full", ResourceExhausted, 507, "53100", false;
     /// A named limit on size or number was reached.
     LimitExceeded = "limit_exceeded", ResourceExhausted, 429, "54000", false;

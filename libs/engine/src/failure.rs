@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 use lakegate_common::{Coded, ErrorCode};
 
 /// The code of an error that planning or running a query gave.
@@ -44,6 +45,9 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
 fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorCode {
     if let Some(inner) = error.downcast_ref::<lakegate_lake::Error>() {
         return inner.code();
+    }
+    if let Some(inner) = error.downcast_ref::<ParquetError>() {
+        return lakegate_lake::code_of_parquet(inner);
     }
     match error.downcast_ref::<ArrowError>() {
         Some(inner) => code_of_arrow(inner),
@@ -94,10 +98,10 @@ pub fn code_of_arrow(error: &ArrowError) -> ErrorCode {
     match error {
         ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
             Some(inner) => code_of(inner),
-            None => code_of_execution(&inner.to_string()),
+            None => code_of_external(inner.as_ref()),
         },
         ArrowError::IoError(_, error) => code_of_io(error),
-        ArrowError::ParquetError(_) => ErrorCode::InvalidFile,
+        ArrowError::ParquetError(text) => lakegate_lake::code_of_parquet_text(text),
         ArrowError::MemoryError(_) => ErrorCode::MemoryExhausted,
         ArrowError::NotYetImplemented(_) => ErrorCode::Unsupported,
         ArrowError::CDataInterface(_) | ArrowError::IpcError(_) => ErrorCode::Internal,
@@ -128,7 +132,7 @@ fn code_of_execution(text: &str) -> ErrorCode {
     if text.contains("No space left on device") {
         ErrorCode::DiskFull
     } else if text.contains("Parquet error") || text.contains("Invalid Parquet file") {
-        ErrorCode::InvalidFile
+        lakegate_lake::code_of_parquet_text(text)
     } else {
         ErrorCode::DataError
     }
@@ -152,5 +156,38 @@ mod tests {
     fn a_wrapped_cause_decides_the_code() {
         let inner = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
         assert_eq!(code_of(&inner.context("in a sort")), ErrorCode::DataError);
+    }
+
+    fn gone() -> object_store::Error {
+        let source = std::io::Error::from(ErrorKind::ConnectionRefused).into();
+        object_store::Error::Generic { store: "S3", source }
+    }
+
+    #[test]
+    fn a_store_that_is_gone_is_not_taken_for_a_broken_file() {
+        let below = |error: ParquetError| DataFusionError::ParquetError(Box::new(error));
+        let as_it_is = below(ParquetError::External(Box::new(gone())));
+        let wrapped = DataFusionError::ObjectStore(Box::new(gone()));
+        let wrapped = below(ParquetError::External(Box::new(wrapped)));
+        let in_words = DataFusionError::ObjectStore(Box::new(gone()));
+        let in_words = ParquetError::General(format!("Failed to fetch metadata: {in_words}"));
+        let by_arrow =
+            DataFusionError::from(ArrowError::from(ParquetError::External(gone().into())));
+        let by_itself = DataFusionError::External(Box::new(ParquetError::External(gone().into())));
+        for error in [as_it_is, wrapped, below(in_words), by_arrow, by_itself] {
+            assert_eq!(code_of(&error), ErrorCode::StorageError, "{error}");
+        }
+        let broken = below(ParquetError::General("Invalid Parquet file".to_string()));
+        assert_eq!(code_of(&broken), ErrorCode::InvalidFile);
+        let undecodable = std::io::Error::from(ErrorKind::InvalidData);
+        assert_eq!(code_of(&below(undecodable.into())), ErrorCode::InvalidFile);
+    }
+
+    #[test]
+    fn a_full_disk_below_a_store_is_told() {
+        let source = std::io::Error::from(ErrorKind::StorageFull).into();
+        let full = object_store::Error::Generic { store: "LocalFileSystem", source };
+        let full = ParquetError::External(Box::new(full));
+        assert_eq!(code_of(&DataFusionError::ParquetError(Box::new(full))), ErrorCode::DiskFull);
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong between a location and a table.
 
+use std::io::ErrorKind;
+
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use delta_kernel::KernelError;
@@ -158,6 +160,17 @@ pub enum Error {
     UnreadableFiles {
         /// The location as resolved.
         location: String,
+        /// The declared format.
+        format: crate::Format,
+        /// The reader's own words.
+        #[source]
+        source: DataFusionError,
+    },
+    /// One file that is not what the format says, or that cannot be read.
+    #[error("the file {path:?} cannot be read as {format}")]
+    UnreadableFile {
+        /// The file's place in its store.
+        path: String,
         /// The declared format.
         format: crate::Format,
         /// The reader's own words.
@@ -328,7 +341,7 @@ impl Coded for Error {
             Error::Unlistable { source, .. } => {
                 code_of_stored(source).unwrap_or(ErrorCode::StorageError)
             }
-            Error::UnreadableFiles { source, .. } => {
+            Error::UnreadableFiles { source, .. } | Error::UnreadableFile { source, .. } => {
                 code_of_stored(source).unwrap_or(ErrorCode::InvalidFile)
             }
             Error::CorruptLog { .. } => ErrorCode::InvalidFile,
@@ -345,6 +358,9 @@ impl Coded for Error {
             Error::TableExists { .. } => ErrorCode::NotEmpty,
             Error::TableChanged { .. } | Error::CommitContention { .. } => {
                 ErrorCode::CatalogConflict
+            }
+            Error::CommitFailed { source, .. } if is_disk_full(source.as_ref()) => {
+                ErrorCode::DiskFull
             }
             Error::CommitFailed { .. } | Error::FileMissing { .. } => ErrorCode::StorageError,
             Error::DataFileGone { .. } => ErrorCode::FileGone,
@@ -403,13 +419,34 @@ fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
     }
 }
 
-/// The code of an error of reading a Parquet file, which may be one of its store.
+/// How errors of stores begin in texts that were made of them on the way up: by themselves, and
+/// below an error of Parquet.
+const STORE_IN_TEXT: [&str; 2] = ["Object Store error: Generic ", "External: Generic "];
+
+/// The code of an error of reading a Parquet file, which may be one of its store: as it is, or in
+/// words.
 pub fn code_of_parquet(error: &ParquetError) -> ErrorCode {
-    let ParquetError::External(inner) = error else { return ErrorCode::InvalidFile };
-    match (inner.downcast_ref::<Error>(), inner.downcast_ref::<object_store::Error>()) {
-        (Some(error), _) => error.code(),
-        (_, Some(error)) => code_of_store(error),
-        _ => ErrorCode::InvalidFile,
+    let of_text = || code_of_parquet_text(&error.to_string());
+    let ParquetError::External(cause) = error else { return of_text() };
+    let first: &(dyn std::error::Error + 'static) = cause.as_ref();
+    let mut causes = std::iter::successors(Some(first), |cause| cause.source());
+    let code = causes.find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<object_store::Error>() {
+            return Some(code_of_store(error));
+        }
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            return Some(error.code());
+        }
+        cause.downcast_ref::<DataFusionError>().and_then(code_of_stored)
+    });
+    code.unwrap_or_else(of_text)
+}
+
+/// The same of an error of which only the text is left.
+pub fn code_of_parquet_text(text: &str) -> ErrorCode {
+    match STORE_IN_TEXT.iter().any(|words| text.contains(words)) {
+        true => ErrorCode::StorageError,
+        false => ErrorCode::InvalidFile,
     }
 }
 
@@ -423,8 +460,44 @@ pub fn code_of_store(error: &object_store::Error) -> ErrorCode {
         }
         Store::Generic { source, .. } => match source.downcast_ref::<Error>() {
             Some(error) => error.code(),
+            None if is_disk_full(source.as_ref()) => ErrorCode::DiskFull,
             None => ErrorCode::StorageError,
         },
         _ => ErrorCode::StorageError,
+    }
+}
+
+/// Whether an error comes from a disk without room.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| match cause.downcast_ref::<KernelError>() {
+        // These two do not name their causes as such.
+        Some(KernelError::IOError(error)) => is_full(error),
+        Some(KernelError::ObjectStore(error)) => is_disk_full(error),
+        _ => cause.downcast_ref::<std::io::Error>().is_some_and(is_full),
+    })
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_without_room_is_told_from_one_that_the_store_did_not_take() {
+        let full = || std::io::Error::from(ErrorKind::StorageFull);
+        let stored =
+            object_store::Error::Generic { store: "LocalFileSystem", source: full().into() };
+        for source in [KernelError::from(full()), KernelError::IOError(full()), stored.into()] {
+            let source = Box::new(source);
+            let failed = Error::CommitFailed { location: "t".to_string(), source };
+            assert_eq!(failed.code(), ErrorCode::DiskFull, "{failed:?}");
+        }
+        let source = Box::new(KernelError::IOError(ErrorKind::ConnectionReset.into()));
+        let failed = Error::CommitFailed { location: "t".to_string(), source };
+        assert_eq!(failed.code(), ErrorCode::StorageError);
     }
 }

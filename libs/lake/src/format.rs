@@ -9,6 +9,7 @@ use datafusion::datasource::file_format::FileFormat;
 use datafusion::execution::session_state::SessionState;
 
 use crate::Error;
+use crate::named_files::NamedFiles;
 
 /// The format of a table's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +57,11 @@ impl Format {
         let factory = state
             .get_file_format_factory(&name)
             .ok_or_else(|| Error::UnknownFormat { format: name.clone() })?;
-        factory.create(state, &options).map_err(refused)
+        let reader = factory.create(state, &options).map_err(refused)?;
+        Ok(match self {
+            Format::Parquet => Arc::new(NamedFiles::new(self, reader)),
+            _ => reader,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod external_table;
 mod format;
 mod location;
 pub mod nan;
+mod named_files;
 mod null_partitions;
 mod plain_text;
 mod provider;
@@ -16,7 +17,7 @@ mod telling_readers;
 mod visible_session;
 pub mod write;
 
-pub use error::{Error, code_of_parquet, code_of_store};
+pub use error::{Error, code_of_parquet, code_of_parquet_text, code_of_store};
 pub use external_table::{Declaration, ExternalTable};
 pub use format::Format;
 pub use location::Location;

@@ -239,6 +239,14 @@ pub enum Error {
     Threads(#[source] std::io::Error),
 }
 
+/// An error of a table of our own, such as those of the schema `system`, below what the engine has
+/// put round it.
+fn own<'a>(error: &'a DataFusionError) -> Option<&'a Error> {
+    let first: &'a (dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |cause| cause.source())
+        .find_map(|cause| cause.downcast_ref::<Error>())
+}
+
 impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
@@ -247,6 +255,9 @@ impl Coded for Error {
             Error::CatalogEntry { .. } | Error::TaskLost | Error::Threads(_) => ErrorCode::Internal,
             Error::Catalog(error) => error.code(),
             Error::Lake(error) => error.code(),
+            Error::Planning(error) | Error::Running(error) if own(error).is_some() => {
+                own(error).map_or(ErrorCode::Internal, Coded::code)
+            }
             Error::Planning(error) => match failure::code_of(error) {
                 ErrorCode::DataError => ErrorCode::InvalidStatement,
                 code => code,
@@ -301,9 +312,10 @@ impl Coded for Error {
             }
             Error::NotDistributable(error) => error.hint(),
             Error::Durable(error) => error.hint(),
-            Error::Planning(_) | Error::Running(_) => {
-                failure::hint_for(self.code()).map(str::to_string)
-            }
+            Error::Planning(error) | Error::Running(error) => match own(error) {
+                Some(own) => own.hint(),
+                None => failure::hint_for(self.code()).map(str::to_string),
+            },
             Error::VersionIncomplete { is_asked_for: true, .. } => Some(
                 "VACUUM removes what only earlier versions need; read the newest version, or another \
                  one of DESCRIBE HISTORY"

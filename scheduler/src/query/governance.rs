@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use lakegate_catalog::{
-    Alteration, Catalog, CredentialSource, DatasetType, NewCredential, NewLocation, Notes,
-    ObjectName, ObjectType, OnContents, OnMissing, PrincipalType, Privilege,
+    Alteration, Catalog, CredentialSource, DatasetType, Error as CatalogError, NewCredential,
+    NewLocation, Notes, ObjectName, ObjectType, OnContents, OnMissing, PrincipalType, Privilege,
 };
 use lakegate_common::secret::{Secret, hash_password};
 use lakegate_engine::statement::{Governance, GrantsOf, ObjectKind, Verb};
@@ -79,18 +79,17 @@ impl QueryService {
                     return Ok(());
                 }
                 let hash = hashed(password.expose().to_string()).await?;
-                commenting(&catalog, comment.as_deref())
-                    .create_principal(name, &hash, false)
-                    .await?;
-                Ok(())
+                let catalog = commenting(&catalog, comment.as_deref());
+                made(catalog.create_principal(name, &hash, false).await, *if_not_exists)
             }
             Governance::CreateRole { name, comment, if_not_exists } => {
                 let seen = self.seen_by(session.principal.id).await?;
                 let is_there = seen.principals().any(|principal| principal.name == *name);
-                if !(*if_not_exists && is_there) {
-                    commenting(&catalog, comment.as_deref()).create_role(name).await?;
+                if *if_not_exists && is_there {
+                    return Ok(());
                 }
-                Ok(())
+                let catalog = commenting(&catalog, comment.as_deref());
+                made(catalog.create_role(name).await, *if_not_exists)
             }
             Governance::Alter { kind, name, if_exists, change } => {
                 let name = object_name(session, *kind, name)?;
@@ -203,6 +202,14 @@ async fn drop_one(
         _ => return Err(unsupported(&format!("DROP {kind} of this form"), "DROP TABLE name")),
     };
     Ok(())
+}
+
+/// What came of making something: under IF NOT EXISTS that it is there, whoever came first.
+fn made<T>(outcome: Result<T, CatalogError>, if_not_exists: bool) -> Result<(), Error> {
+    match outcome {
+        Err(CatalogError::AlreadyExists { .. }) if if_not_exists => Ok(()),
+        outcome => outcome.map(drop).map_err(Error::from),
+    }
 }
 
 /// The catalog in which what is made has a comment, where there is one.

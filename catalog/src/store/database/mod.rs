@@ -107,3 +107,44 @@ impl Database {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lakegate_common::error::{Coded, ErrorCode};
+
+    use super::*;
+    use crate::limit::SQLITE_CONNECTIONS_MAX;
+
+    /// Writes until SQLite finds no room, as on a full disk.
+    async fn fill(database: &Database) -> Error {
+        let mut filling = database.begin(Intent::Write, "filling the disk").await.unwrap();
+        // No page more than there are.
+        filling.fetch_all("PRAGMA max_page_count = 1", Vec::new()).await.unwrap();
+        let sql = "INSERT INTO filler (bytes) VALUES (zeroblob(1 << 20))";
+        filling.execute(sql, Vec::new()).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_every_connection_works_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = CatalogUrl::from(folder.path().join("catalog.db").as_path());
+        let database = Database::open(&url).await.unwrap();
+        let mut prepared = database.begin(Intent::Write, "preparing").await.unwrap();
+        prepared.execute("CREATE TABLE filler (bytes BLOB)", Vec::new()).await.unwrap();
+        prepared.commit().await.unwrap();
+        let full = fill(&database).await;
+        assert_eq!(full.code(), ErrorCode::DiskFull, "{full}");
+        // All connections at once, so that none is left out.
+        let mut open = Vec::new();
+        for _ in 0..SQLITE_CONNECTIONS_MAX {
+            open.push(database.begin(Intent::Read, "reading").await.unwrap());
+        }
+        for mut transaction in open {
+            transaction.fetch_all("SELECT version FROM catalog_state", Vec::new()).await.unwrap();
+        }
+        let mut writing = database.begin(Intent::Write, "writing").await.unwrap();
+        let sql = "INSERT INTO filler (bytes) VALUES (zeroblob(1 << 20))";
+        writing.execute(sql, Vec::new()).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+}

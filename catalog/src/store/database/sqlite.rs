@@ -9,8 +9,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use lakegate_common::error::Chain;
+use sqlx::Connection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 use crate::error::Error;
@@ -34,6 +36,7 @@ pub(super) async fn open(path: &Path, place: String) -> Result<SqlitePool, Error
         .acquire_timeout(CONNECTION_WAIT_MAX)
         // A connection to a file does not go stale, and asking costs each statement a round.
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_whole(connection)))
         .connect_with(options)
         .await
         .map_err(failed)?;
@@ -43,6 +46,16 @@ pub(super) async fn open(path: &Path, place: String) -> Result<SqlitePool, Error
         .map_err(|source| Error::Migrate { place: place.clone(), source })?;
     check(&pool).await?;
     Ok(pool)
+}
+
+/// Whether a connection may be used again; one that may not is closed.
+///
+/// On a full disk SQLite ends a transaction by itself. The driver's own rollback then fails, and
+/// from there on it takes the connection for one in the middle of a transaction.
+async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A rollback is queued when its transaction is dropped; this is answered after it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Looks through the whole file, so that damage is told at the start and not by the first

@@ -15,6 +15,7 @@ use super::failure::{failure, newest_failure, version_failure};
 use super::files::{FileList, added_files, all_files};
 use super::guarded::{KnownCommits, LogEngine};
 use super::schema::DeltaSchema;
+use super::writable::writable;
 use crate::Error;
 
 /// Commits since the known version up to which going on beats reading anew.
@@ -266,16 +267,21 @@ impl DeltaLog {
     /// Whether there is a checkpoint after that of a version, as far as writers say. To go on from
     /// it, the log is listed; without it, the commits are read as well.
     async fn has_newer_checkpoint(&self, known: &TableState) -> bool {
+        let own = known.snapshot.log_segment().checkpoint_version;
+        let last = self.last_checkpoint().await;
+        last.is_some_and(|last| own.is_none_or(|own| last > own))
+    }
+
+    /// The version of the newest checkpoint, as far as writers say. One request.
+    pub(super) async fn last_checkpoint(&self) -> Option<u64> {
         let file = self.root.folder().clone().join("_delta_log").join("_last_checkpoint");
-        let Ok(found) = self.store.get(&file).await else { return false };
+        let found = self.store.get(&file).await.ok()?;
         if found.meta.size > LAST_CHECKPOINT_BYTES_MAX {
-            return false;
+            return None;
         }
-        let Ok(text) = found.bytes().await else { return false };
-        let last: Result<LastCheckpoint, _> = serde_json::from_slice(&text);
-        last.is_ok_and(|last| {
-            known.snapshot.log_segment().checkpoint_version.is_none_or(|own| last.version > own)
-        })
+        let text = found.bytes().await.ok()?;
+        let last: LastCheckpoint = serde_json::from_slice(&text).ok()?;
+        Some(last.version)
     }
 
     /// The file of a version's commit, if there is one.
@@ -360,7 +366,8 @@ impl DeltaLog {
     pub(super) async fn write_checkpoint(&self) -> Result<(), Error> {
         let url = self.root.to_string();
         let written = self.try_read(move |engine, _| {
-            Snapshot::builder_for(url).build(engine)?.checkpoint(engine.unguarded(), None).map(drop)
+            let newest = writable(Snapshot::builder_for(url).build(engine)?)?;
+            newest.checkpoint(engine.unguarded(), None).map(drop)
         });
         written.await.map_err(|source| Error::CommitFailed {
             location: self.root.to_string(),

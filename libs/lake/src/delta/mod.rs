@@ -26,6 +26,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod writable;
 
 pub use adapter::FileColumns;
 pub use cache::DeltaTables;
@@ -35,6 +36,7 @@ pub use history::{Commit, history_rows, history_schema};
 pub use log::{AsOf, DeltaLog, TableState};
 pub use root::TableRoot;
 pub use scan::DeltaScanExec;
+pub(crate) use schema::nullable_throughout;
 pub use schema::{ColumnMapping, DeltaSchema};
 pub use table::DeltaTable;
 pub use taken::TakenVersions;

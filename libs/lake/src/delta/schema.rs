@@ -87,12 +87,9 @@ impl DeltaSchema {
     }
 
     /// The columns as rows that are to be written must be: under their own names, NULL where the
-    /// table takes it.
+    /// table takes it, at any depth.
     pub fn taken_columns(&self) -> SchemaRef {
-        let fields = self.columns.fields().iter().zip(self.logged.fields());
-        let fields = fields.map(|(shown, logged)| {
-            Arc::new(Field::clone(shown).with_nullable(logged.is_nullable()))
-        });
+        let fields = self.logged.fields().iter().map(|field| bare(field, Nulls::AsLogged));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
@@ -207,19 +204,42 @@ pub(super) fn unread_type(schema: &StructType) -> Option<&'static str> {
 
 /// The field as clients see it: its own name and type, nullable all through, nothing besides.
 pub(super) fn shown(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(field.name(), shown_type(field.data_type()), true))
+    bare(field, Nulls::Everywhere)
 }
 
-fn shown_type(data_type: &DataType) -> DataType {
+/// The type with NULL wherever Arrow allows it.
+pub(crate) fn nullable_throughout(data_type: &DataType) -> DataType {
+    bare_type(data_type, Nulls::Everywhere)
+}
+
+/// Where a type takes NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Everywhere,
+    AsLogged,
+}
+
+/// The field with its own name and type and nothing besides.
+fn bare(field: &FieldRef, nulls: Nulls) -> FieldRef {
+    let is_nullable = nulls == Nulls::Everywhere || field.is_nullable();
+    Arc::new(Field::new(field.name(), bare_type(field.data_type(), nulls), is_nullable))
+}
+
+fn bare_type(data_type: &DataType, nulls: Nulls) -> DataType {
     match data_type {
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(shown).collect()),
-        DataType::List(item) => DataType::List(shown(item)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| bare(field, nulls)).collect())
+        }
+        DataType::List(item) => DataType::List(bare(item, nulls)),
         DataType::Map(entries, sorted) => match entries.data_type() {
             DataType::Struct(fields) => {
                 let fields = fields.iter().enumerate().map(|(position, field)| {
-                    let field = shown(field);
+                    let field = bare(field, nulls);
                     // Keys stay non-nullable: Arrow demands it.
-                    Arc::new(Field::clone(&field).with_nullable(position != 0))
+                    match position {
+                        0 => Arc::new(Field::clone(&field).with_nullable(false)),
+                        _ => field,
+                    }
                 });
                 let entries = Field::new(entries.name(), DataType::Struct(fields.collect()), false);
                 DataType::Map(Arc::new(entries), *sorted)

@@ -38,7 +38,8 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             requests: 64,
-            retries: 12,
+            // More than fit into the time, with the pauses below: time is what ends them.
+            retries: 40,
             retry_time: Duration::from_secs(120),
             connect_time: Duration::from_secs(5),
             request_time: Duration::from_secs(60),
@@ -46,9 +47,12 @@ impl Default for Bounds {
     }
 }
 
-/// First pause before a repeat, and the longest; both are drawn with jitter.
+/// First pause before a repeat, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Each pause is drawn from those between the first and so many times the one before. With twice as
+/// long pauses shrink as often as they grow, and a dozen of them is over after seconds.
+const LONGER_AT_MOST: f64 = 4.0;
 
 /// The store of `url`'s bucket, reached with `access`.
 pub(super) fn build(
@@ -204,7 +208,7 @@ fn retry(bounds: Bounds) -> RetryConfig {
         backoff: BackoffConfig {
             init_backoff: FIRST_PAUSE,
             max_backoff: LONGEST_PAUSE,
-            ..BackoffConfig::default()
+            base: LONGER_AT_MOST,
         },
         max_retries: bounds.retries,
         retry_timeout: bounds.retry_time,
@@ -217,4 +221,33 @@ fn client(access: &Access, bounds: Bounds) -> ClientOptions {
         .with_allow_http(is_set_or(access, "allow_http", is_plain_http))
         .with_connect_timeout(bounds.connect_time)
         .with_timeout(bounds.request_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+
+    use super::*;
+
+    /// How long a request is repeated whose store is gone: the pauses as the library draws them.
+    fn patience(config: &RetryConfig) -> f64 {
+        let BackoffConfig { init_backoff, max_backoff, base } = config.backoff.clone();
+        let (first, longest) = (init_backoff.as_secs_f64(), max_backoff.as_secs_f64());
+        let (mut pause, mut waited) = (first, 0.0);
+        for _ in 0..config.max_retries {
+            waited += pause;
+            pause = rand::rng().random_range(first..pause * base).min(longest);
+        }
+        waited.min(config.retry_timeout.as_secs_f64())
+    }
+
+    #[test]
+    fn a_request_is_repeated_for_about_the_time_that_the_setting_says() {
+        let config = retry(Bounds::default());
+        let mut patience: Vec<f64> = (0..1_000).map(|_| patience(&config)).collect();
+        patience.sort_by(f64::total_cmp);
+        // Nineteen of twenty for the whole time, and the unluckiest for a good part of it.
+        assert!(patience[50] >= 119.0, "{}", patience[50]);
+        assert!(patience[0] >= 30.0, "{}", patience[0]);
+    }
 }

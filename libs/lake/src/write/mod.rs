@@ -8,6 +8,7 @@ mod encoder;
 mod exec;
 mod outgoing;
 mod partitions;
+mod required;
 mod rolling;
 mod sink;
 mod spec;

@@ -28,7 +28,7 @@ impl FileSink {
 #[async_trait]
 impl TableProvider for FileSink {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.write.columns)
+        self.write.taken_columns()
     }
 
     fn table_type(&self) -> TableType {

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::parquet::basic::Compression;
 use object_store::path::Path;
 
 use crate::Error;
-use crate::delta::TableRoot;
+use crate::delta::{TableRoot, nullable_throughout};
 
 /// Rows of one statement on their way into files.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,7 @@ pub struct FileWrite {
     pub stem: String,
     /// How files lie below the folder.
     pub layout: FileLayout,
-    /// The columns that rows come with, partition columns among them.
+    /// The columns that rows come with, partition columns among them, NULL where the table takes it.
     pub columns: SchemaRef,
     /// Positions among the columns of those whose values part the files, outermost first. Files do
     /// not hold them.
@@ -69,6 +70,18 @@ impl FileWrite {
             FileLayout::Hive => self.root.folder().clone(),
             FileLayout::Single => parent(self.root.folder()),
         }
+    }
+
+    /// The columns as rows must come: whatever the table takes, parts of a value may be NULL.
+    pub fn taken_columns(&self) -> SchemaRef {
+        let fields = self.columns.fields().iter();
+        let fields = fields.map(|field| match field.data_type().is_nested() {
+            true => {
+                Arc::new(Field::clone(field).with_data_type(nullable_throughout(field.data_type())))
+            }
+            false => Arc::clone(field),
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// The columns that files hold.

@@ -54,19 +54,22 @@ fn is_ours(write: &FileWrite, name: Option<&str>) -> bool {
 }
 
 /// Removes what a writer that was killed has left on this machine: stores do not list files that
-/// were never finished. The statement's own folder goes too, when it is empty.
+/// were never finished. The statement's own folder goes too, when it is empty, and that of a table
+/// that has not come to be.
 async fn remove_staged(write: &FileWrite) -> Result<usize, Error> {
     let Some(root) = write.root.local_path() else { return Ok(0) };
     let (write, url) = (write.clone(), write.root.to_string());
     let removal = tokio::task::spawn_blocking(move || {
         let folder = match write.layout {
             FileLayout::Own => root.join(&write.stem),
-            FileLayout::Hive | FileLayout::Single => root,
+            FileLayout::Hive | FileLayout::Single => root.clone(),
         };
         let removed = remove_staged_below(&folder, &write);
         if write.layout == FileLayout::Own {
-            // It may hold files that stay, or never have been made.
-            let _ = fs::remove_dir(&folder);
+            // They may hold files that stay, or never have been made.
+            for empty in [folder, root] {
+                let _ = fs::remove_dir(empty);
+            }
         }
         removed
     });

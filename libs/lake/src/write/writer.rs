@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::row::OwnedRow;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use futures::TryStreamExt;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::outgoing::Outgoing;
 use super::partitions::{Part, Parting, hive_folder};
+use super::required::check_present;
 use super::rolling::{Naming, RollingFile};
 use super::{FileLayout, FileWrite, WrittenFile};
 
@@ -30,6 +31,9 @@ fn below(folder: Path, name: &str) -> Path {
 /// Writes the rows of one partition of a plan, one file after the other.
 pub(super) struct Writer {
     write: Arc<FileWrite>,
+    /// The columns as rows come, which do not say what parts of values must be there.
+    columns: SchemaRef,
+    /// Those of them that files hold.
     schema: SchemaRef,
     store: Arc<dyn ObjectStore>,
     memory: MemoryReservation,
@@ -60,10 +64,11 @@ impl Writer {
             FileLayout::Own => format!("part-{partition:05}-{}", &run[..8]),
             FileLayout::Hive => format!("{}-{partition:05}-{}", write.stem, &run[..8]),
         };
-        let fields =
-            write.file_columns().into_iter().map(|column| write.columns.field(column).clone());
+        let columns = write.taken_columns();
+        let fields = write.file_columns().into_iter().map(|column| columns.field(column).clone());
         Ok(Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            columns,
             store: context.runtime_env().object_store(&location)?,
             write: Arc::clone(write),
             first_memory: first_memory(&memory),
@@ -121,18 +126,15 @@ impl Writer {
         self.close().await
     }
 
-    /// The rows under the names that files have for their columns, none missing where none may.
+    /// The rows under the names that files have for their columns; in a table, none of their values
+    /// missing where none may.
     fn checked(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        for (field, column) in self.write.columns.fields().iter().zip(rows.columns()) {
-            if !field.is_nullable() && column.null_count() > 0 {
-                return exec_err!(
-                    "column {:?} takes no NULL, and {} of the rows to write have none",
-                    field.name(),
-                    column.null_count()
-                );
+        if self.write.layout == FileLayout::Own {
+            for (field, column) in self.write.columns.fields().iter().zip(rows.columns()) {
+                check_present(field, column)?;
             }
         }
-        Ok(RecordBatch::try_new(Arc::clone(&self.write.columns), rows.columns().to_vec())?)
+        Ok(RecordBatch::try_new(Arc::clone(&self.columns), rows.columns().to_vec())?)
     }
 
     async fn append(

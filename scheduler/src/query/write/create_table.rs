@@ -11,8 +11,8 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{ColumnDef, Ident, Statement as Sql};
 use lakegate_catalog::{
-    DatasetKind, FileFormat as EntryFormat, NewDataset, ObjectName, OnExisting, Privilege,
-    Table as Entry, VisibleSnapshot,
+    DatasetKind, Error as CatalogError, FileFormat as EntryFormat, NewDataset, ObjectName,
+    OnExisting, Privilege, Table as Entry, VisibleSnapshot,
 };
 use lakegate_engine::schema;
 use lakegate_engine::statement::CreateTable;
@@ -93,6 +93,7 @@ impl QueryService {
         let log = DeltaLog::in_session(&state, place.root)?.written_by(&session.principal.name);
         let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
         let cleaning = self.removal(&log);
+        let if_not_exists = create.if_not_exists;
         self.background
             .settle(async move {
                 let (files, rows, mut unfinished) = match written {
@@ -110,7 +111,9 @@ impl QueryService {
                 }
                 if let Err(error) = catalog.create_dataset(&dataset, OnExisting::Fail).await {
                     cleaning.remove().await;
-                    return Err(error.into());
+                    // Somebody else made it meanwhile.
+                    let is_there = matches!(error, CatalogError::AlreadyExists { .. });
+                    return if is_there && if_not_exists { Ok(0) } else { Err(error.into()) };
                 }
                 if let Some(unfinished) = &mut unfinished {
                     unfinished.keep(paths.into_iter());
@@ -177,7 +180,7 @@ fn check_named_once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Erro
 
 fn already_exists(name: &ResolvedTableReference) -> Error {
     let name = name.to_string();
-    lakegate_catalog::Error::AlreadyExists { noun: "table", name }.into()
+    CatalogError::AlreadyExists { noun: "table", name }.into()
 }
 
 /// The columns of a statement that declares them.

@@ -34,7 +34,8 @@ impl Sink {
     /// # Errors
     /// A column that does not cast to the type that is written.
     pub(in crate::query) fn over(&self, plan: LogicalPlan) -> Result<LogicalPlan, Error> {
-        let fields = self.sources.iter().zip(self.write.columns.fields());
+        let columns = self.write.taken_columns();
+        let fields = self.sources.iter().zip(columns.fields());
         let expressions = fields.map(|(source, field)| {
             let (value, given) = match source {
                 Some(position) => {

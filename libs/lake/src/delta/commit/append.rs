@@ -13,6 +13,7 @@ use super::place::Place;
 use super::{Change, Commits, ENGINE};
 use crate::Error;
 use crate::delta::failure::failure;
+use crate::delta::writable::writable;
 use crate::delta::{AsOf, DeltaLog, TableState};
 use crate::write::WrittenFile;
 
@@ -31,6 +32,7 @@ enum Found {
 enum Attempt {
     Committed {
         version: u64,
+        /// Commits after the last checkpoint that is known here; there may be a newer one.
         since_checkpoint: u64,
     },
     /// Another writer has that version.
@@ -91,7 +93,7 @@ impl Commits {
             }
             match self.attempt(log, &newest, &files, &change).await? {
                 Attempt::Committed { version, since_checkpoint } => {
-                    checkpoint_when_due(log, &newest, since_checkpoint).await;
+                    checkpoint_when_due(log, &newest, version, since_checkpoint).await;
                     return Ok(version);
                 }
                 Attempt::Conflict => pause(attempt).await,
@@ -152,7 +154,7 @@ fn begin(
     snapshot: SnapshotRef,
     change: Option<Change>,
 ) -> KernelResult<Transaction> {
-    let mut builder = snapshot
+    let mut builder = writable(snapshot)?
         .update_table(UpdateTableOperation::Write, ENGINE, true)
         .with_operation_parameters([("mode", Some("Append"))]);
     if let Some(Change { application, number, user, is_blind }) = change {
@@ -212,10 +214,22 @@ fn same_table(base: &TableState, newest: &TableState) -> bool {
     base.schema == newest.schema && base.table_id() == newest.table_id()
 }
 
-/// A checkpoint spares readers the commits before it. The rows are safe without it.
-async fn checkpoint_when_due(log: &DeltaLog, state: &TableState, since_checkpoint: u64) {
+/// Writes a checkpoint, which spares readers the commits before it, when there is none among the
+/// last commits of the table's interval. The rows are safe without it.
+async fn checkpoint_when_due(
+    log: &DeltaLog,
+    state: &TableState,
+    version: u64,
+    since_checkpoint: u64,
+) {
     let interval = state.snapshot.table_properties().checkpoint_interval;
-    if since_checkpoint < interval.map_or(CHECKPOINT_INTERVAL, std::num::NonZero::get) {
+    let interval = interval.map_or(CHECKPOINT_INTERVAL, std::num::NonZero::get);
+    if since_checkpoint < interval {
+        return;
+    }
+    // States go on from version to version and rarely look for checkpoints, those that were
+    // written here among them: the log is asked.
+    if log.last_checkpoint().await.is_some_and(|last| version.saturating_sub(last) < interval) {
         return;
     }
     if let Err(error) = log.write_checkpoint().await {

@@ -44,6 +44,22 @@ impl Commits {
         table: NewTable,
         files: Vec<WrittenFile>,
     ) -> Result<(), Error> {
+        let created = self.create_in_folder(log, table, files).await;
+        if let (Err(_), Some(folder)) = (&created, log.root().local_path()) {
+            // What was made for the table, unless something is in it.
+            for empty in [folder.join("_delta_log"), folder] {
+                let _ = tokio::fs::remove_dir(empty).await;
+            }
+        }
+        created
+    }
+
+    async fn create_in_folder(
+        &self,
+        log: &DeltaLog,
+        table: NewTable,
+        files: Vec<WrittenFile>,
+    ) -> Result<(), Error> {
         let root = log.root().clone();
         if let Some(folder) = root.local_path() {
             // The log's rules ask for a folder that is there.

@@ -155,19 +155,82 @@ async fn a_table_with_rules_that_are_not_kept_here_is_not_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_gets_a_checkpoint_when_it_says_so() {
+async fn a_table_gets_a_checkpoint_each_time_it_says_so_and_no_other() {
     let mut metadata = metadata(json!([column("n", "long")]), json!([]));
     metadata["configuration"] = json!({"delta.checkpointInterval": "3"});
     let lake = Lake::new(json!({"minReaderVersion": 1, "minWriterVersion": 2}), metadata);
     let (commits, known) = commits();
-    for n in 0..4 {
+    for n in 0..10 {
         let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
         let files = written(&base, &format!("SELECT {n}")).await;
         commits.append(&lake.log(), &base, files, true).await.unwrap();
     }
-    let checkpoint = lake.path().join("_delta_log/00000000000000000003.checkpoint.parquet");
-    assert!(checkpoint.is_file());
-    assert_eq!(lake.rows("SELECT n FROM t").await, ["0", "1", "2", "3"]);
+    let checkpoint = |version: &u64| {
+        let name = format!("_delta_log/{version:020}.checkpoint.parquet");
+        lake.path().join(name).is_file()
+    };
+    assert_eq!((0..=10).filter(checkpoint).collect::<Vec<_>>(), [3, 6, 9]);
+    assert_eq!(lake.rows("SELECT count(*), sum(n) FROM t").await, ["10|45"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_that_a_table_does_not_use_keeps_nobody_from_adding_to_it() {
+    let all = ["appendOnly", "invariants", "checkConstraints", "generatedColumns"];
+    let listed = json!({"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": all});
+    let by_version =
+        (3..7).map(|writer| json!({"minReaderVersion": 1, "minWriterVersion": writer}));
+    let read_alike = json!({"minReaderVersion": 2, "minWriterVersion": 6});
+    for protocol in by_version.chain([read_alike, listed]) {
+        let mut metadata = metadata(json!([column("n", "long")]), json!([]));
+        let configuration = if protocol["minWriterVersion"] == 4 {
+            json!({"delta.checkpointInterval": "1", "delta.enableChangeDataFeed": "true"})
+        } else {
+            json!({"delta.checkpointInterval": "1"})
+        };
+        metadata["configuration"] = configuration;
+        let lake = Lake::new(protocol.clone(), metadata);
+        let (commits, known) = commits();
+        for n in 1..3 {
+            let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
+            commits.check_writable(&lake.log(), &base).await.unwrap();
+            let files = written(&base, &format!("SELECT {n}")).await;
+            commits.append(&lake.log(), &base, files).await.unwrap();
+        }
+        let checkpoint = lake.path().join("_delta_log/00000000000000000002.checkpoint.parquet");
+        assert!(checkpoint.is_file(), "{protocol}");
+        // From the checkpoint alone, which has the protocol that the table has.
+        for version in 0..3 {
+            fs::remove_file(lake.path().join(format!("_delta_log/{version:020}.json"))).unwrap();
+        }
+        let state = lake.open(AsOf::Latest).await;
+        let kept = state.snapshot.table_configuration().protocol();
+        assert_eq!(serde_json::to_value(kept).unwrap(), protocol);
+        assert_eq!(rows(&state, "SELECT n FROM t").await, ["1", "2"], "{protocol}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_old_tables_that_are_not_kept_here_are_named() {
+    let mut generated = column("n", "long");
+    generated["metadata"] = json!({"delta.generationExpression": "1"});
+    let mut identity = column("n", "long");
+    identity["metadata"] = json!({"delta.identity.start": 1, "delta.identity.step": 1});
+    let plain = column("n", "long");
+    let constraint = json!({"delta.constraints.positive": "n > 0"});
+    for (column, configuration, feature) in [
+        (plain, constraint, "checkConstraints"),
+        (generated, json!({}), "generatedColumns"),
+        (identity, json!({}), "identityColumns"),
+    ] {
+        let mut metadata = metadata(json!([column]), json!([]));
+        metadata["configuration"] = configuration;
+        let lake = Lake::new(json!({"minReaderVersion": 1, "minWriterVersion": 6}), metadata);
+        let (commits, known) = commits();
+        let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
+        let refused = commits.check_writable(&lake.log(), &base).await.unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Unsupported, "{refused}");
+        assert!(refused.to_string().contains(feature), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -285,3 +285,15 @@ async fn a_version_whose_log_is_cleaned_up_is_not_found() {
     fs::remove_file(lake.path().join(format!("_delta_log/{:020}.json", 0))).unwrap();
     assert_eq!(code(&lake, AsOf::Version(1)).await, ErrorCode::VersionNotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_folder_is_gone_is_told_as_such() {
+    let lake = table();
+    let known = DeltaTables::new(1 << 20);
+    known.state(&lake.log(), AsOf::Latest).await.unwrap();
+    fs::remove_dir_all(lake.path()).unwrap();
+    assert_eq!(code(&lake, AsOf::Latest).await, ErrorCode::LocationEmpty);
+    assert_eq!(code(&lake, AsOf::Version(0)).await, ErrorCode::LocationEmpty);
+    let error = known.state(&lake.log(), AsOf::Latest).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::LocationEmpty, "{error}");
+}
