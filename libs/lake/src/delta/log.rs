@@ -143,7 +143,8 @@ impl DeltaLog {
         Self { root, store }
     }
 
-    /// The log of the table at `root`, in the store that the session has for it.
+    /// The log of the table at `root`, to which links may lead, in the store that the session has
+    /// for it.
     ///
     /// # Errors
     /// [`Error::UnknownScheme`] where the session has none.
@@ -153,7 +154,7 @@ impl DeltaLog {
             scheme: root.url().scheme().to_string(),
             location: root.to_string(),
         })?;
-        Ok(Self { root, store })
+        Ok(Self { root: root.followed(), store })
     }
 
     /// Where the table lies.
