@@ -1,6 +1,7 @@
 //! Deleted rows.
 
 use std::fs;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::datasource::source::DataSourceExec;
@@ -191,8 +192,8 @@ async fn deleted_rows_stay_deleted_where_parts_of_a_file_are_skipped() {
         let left: Vec<u64> = (0..5_000).filter(|n| !is_deleted(*n) && keep(*n)).collect();
         format!("{}|{}", left.len(), left.iter().sum::<u64>())
     };
-    for (condition, keep) in [
-        ("true", (|_| true) as fn(u64) -> bool),
+    let cases: [(&str, fn(u64) -> bool); 6] = [
+        ("true", |_| true),
         ("n > 4000", |n| n > 4_000),
         ("n BETWEEN 995 AND 3015", |n| (995..=3_015).contains(&n)),
         ("n < 30 OR n > 4990", |n| n < 30 || n > 4_990),
@@ -200,7 +201,8 @@ async fn deleted_rows_stay_deleted_where_parts_of_a_file_are_skipped() {
         ("s = 'word 2' AND n BETWEEN 4000 AND 4030", |n| {
             n % 3 == 2 && (4_000..=4_030).contains(&n)
         }),
-    ] {
+    ];
+    for (condition, keep) in cases {
         let sql = format!("SELECT count(*), sum(n) FROM t WHERE {condition}");
         assert_eq!(rows(&state, &sql).await, [left(keep)], "{condition}");
     }
@@ -286,7 +288,7 @@ async fn what_a_scan_with_deleted_rows_reads_is_counted() {
     lake.commit([add]);
     let session = session();
     let plan = planned(&session, &lake.open(AsOf::Latest).await, "SELECT n FROM t").await;
-    let files = plan.children()[0].clone();
+    let files = Arc::clone(plan.children()[0]);
     assert!(files.is::<DataSourceExec>());
     datafusion::physical_plan::collect(plan, session.task_ctx()).await.unwrap();
     let scanned = files.metrics().unwrap().sum_by_name("bytes_scanned").unwrap();
