@@ -6,6 +6,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod deleted_rows;
 mod event_loop;
 mod losses;
 mod proxy;

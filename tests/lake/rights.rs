@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_refused_statement_stands_in_the_history_of_who_sent_it,
         only_those_who_may_change_the_catalog,
         a_volume_is_made_over_what_one_may_read_and_its_own_files_go_with_it,
+        a_link_below_a_location_does_not_lead_out_of_it,
         passwords_and_keys_appear_nowhere,
         names_change_and_grants_stay,
         the_catalog_and_its_key_may_lie_elsewhere,
@@ -338,6 +339,62 @@ fn only_those_who_may_change_the_catalog() {
     ann.run("CREATE VIEW mine AS SELECT count(*) AS n FROM hidden");
     assert_eq!(ann.run("SELECT n FROM mine"), [["4"]]);
     ann.run("DROP VIEW mine");
+}
+
+fn a_link_below_a_location_does_not_lead_out_of_it() {
+    let (_server, mut admin, mut ann) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |below: &str| folder.path().join(below);
+    let link = |to: &str, from: &str| std::os::unix::fs::symlink(path(to), path(from)).unwrap();
+    let data = binary::workspace().join("tests/slt/data");
+    for name in ["place/open", "place/closed", "secret"] {
+        std::fs::create_dir_all(path(name)).unwrap();
+        std::fs::copy(data.join("employees.csv"), path(name).join("a.csv")).unwrap();
+    }
+    std::os::unix::fs::symlink(data.join("delta/measured"), path("secret/delta")).unwrap();
+    link("place/open", "place/inside");
+    link("secret", "place/outside");
+    link("place/closed", "place/open/nested");
+    link("place", "alias");
+    let place = folder.path().display();
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    for (name, below) in [("place", "place"), ("closed", "place/closed"), ("alias", "alias")] {
+        admin.run(&format!("CREATE LOCATION {name} URL '{place}/{below}/'"));
+    }
+    for name in ["place", "alias"] {
+        admin.run(&format!("GRANT READ ON LOCATION {name} TO ann"));
+        admin.run(&format!("GRANT WRITE ON LOCATION {name} TO ann"));
+    }
+    let create = |format: &str, below: &str| {
+        format!("CREATE EXTERNAL TABLE mine STORED AS {format} LOCATION '{place}/{below}'")
+    };
+    for (format, below) in [
+        ("CSV", "place/outside/"),
+        ("CSV", "place/outside/a.csv"),
+        ("CSV", "place/outside/*.csv"),
+        ("CSV", "place/open/nested/"),
+        ("CSV", "alias/outside/"),
+        ("DELTA", "place/outside/delta"),
+    ] {
+        let refused = ann.fail(&create(format, below));
+        assert_eq!(refused.code(), "permission_denied", "{below}");
+        admin.run(&create(format, below));
+        admin.run("DROP TABLE mine");
+    }
+    for below in ["place/inside/", "alias/open/a.csv", "alias/inside/"] {
+        ann.run(&create("CSV", below));
+        assert_ne!(ann.run("SELECT count(*) FROM mine"), [["0"]], "{below}");
+        ann.run("DROP TABLE mine");
+    }
+    ann.run(&format!("COPY (SELECT 1) TO '{place}/place/inside/new/b.csv'"));
+    for statement in [
+        format!("COPY (SELECT 1) TO '{place}/place/outside/b.csv'"),
+        format!("COPY (SELECT 1) TO '{place}/place/outside/not/yet/b.csv'"),
+        format!("CREATE TABLE mine (n BIGINT) LOCATION '{place}/place/outside/not/yet/'"),
+    ] {
+        assert_eq!(ann.fail(&statement).code(), "permission_denied", "{statement}");
+    }
+    assert!(!path("secret/not").exists());
 }
 
 fn a_volume_is_made_over_what_one_may_read_and_its_own_files_go_with_it() {

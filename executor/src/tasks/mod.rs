@@ -1,6 +1,7 @@
 //! Runs tasks: each on the threads for queries, aborted on demand, its end reported in any case.
 
 mod driven;
+mod metrics;
 mod outcome;
 mod stop;
 mod usage;
@@ -17,12 +18,9 @@ use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::serde::protobuf::{MultiTaskDefinition, SuccessfulTask};
 use ballista_core::serde::scheduler::from_proto::get_task_definition_vec;
 use ballista_core::serde::scheduler::{TaskDefinition, TaskKey};
-use ballista_executor::execution_engine::{
-    DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor,
-};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine};
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::physical_plan::metrics::{Count, Metric, MetricValue};
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
@@ -32,7 +30,7 @@ use lakegate_engine::peak_memory::PeakPool;
 use lakegate_engine::runtime::for_query;
 use lakegate_engine::task_usage::TaskUsage;
 use lakegate_lake::read_plain_from;
-use lakegate_lake::store::{QueryStores, Stores, Used};
+use lakegate_lake::store::{QueryStores, Stores};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -41,6 +39,7 @@ use uuid::Uuid;
 
 use crate::reporter::{Report, Reports};
 use crate::scratch::Scratch;
+use metrics::operator_metrics;
 use outcome::Times;
 use stop::stoppable;
 use usage::{JobMemory, charged, writing_time};
@@ -334,26 +333,6 @@ impl TaskRunner {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// Metrics of every operator, or none where one cannot be written down. Those of the first also
-/// say what was asked of object stores.
-fn operator_metrics(
-    stage: &dyn QueryStageExecutor,
-    used: Used,
-) -> Vec<ballista_core::serde::protobuf::OperatorMetricsSet> {
-    let mut metrics = stage.collect_plan_metrics();
-    if let Some(first) = metrics.first_mut().filter(|_| used != Used::default()) {
-        for (name, value) in used.counts() {
-            let count = Count::new();
-            count.add(usize::try_from(value).unwrap_or(usize::MAX));
-            let value = MetricValue::Count { name: name.into(), count };
-            first.push(Arc::new(Metric::new(value, None)));
-        }
-    }
-    let metrics: Result<Vec<_>, BallistaError> =
-        metrics.into_iter().map(TryInto::try_into).collect();
-    metrics.unwrap_or_default()
 }
 
 /// Milliseconds since 1970.

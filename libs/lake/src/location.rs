@@ -91,6 +91,12 @@ impl Location {
         }
     }
 
+    /// Where it is once links on the way are followed, as far as it is there; of a pattern, what
+    /// stands before it. `None` for a location in an object store.
+    pub fn followed(&self) -> Option<PathBuf> {
+        (!self.is_remote()).then(|| followed(&fixed_part(Path::new(&self.text))))
+    }
+
     /// Whether it lies in an object store.
     pub fn is_remote(&self) -> bool {
         self.text.contains("://")
@@ -174,6 +180,18 @@ fn local_path(written: &str) -> Result<PathBuf, Error> {
         _ => PathBuf::from(path),
     };
     Ok(decoded)
+}
+
+/// A path of this machine without links, as far as it is there.
+pub(crate) fn followed(path: &Path) -> PathBuf {
+    let led_to = path.ancestors().find_map(|there| {
+        let real = std::fs::canonicalize(there).ok()?;
+        match path.strip_prefix(there).ok()? {
+            rest if rest.as_os_str().is_empty() => Some(real),
+            rest => Some(real.join(rest)),
+        }
+    });
+    led_to.unwrap_or_else(|| path.to_path_buf())
 }
 
 /// The folders and file before the first component that is a pattern.

@@ -21,6 +21,7 @@ mod inspect;
 mod local;
 mod measured;
 mod names;
+mod reach;
 mod registry;
 mod result;
 mod route;

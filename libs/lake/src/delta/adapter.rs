@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, ScalarValue, internal_datafusion_err};
+use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
+use datafusion::parquet::arrow::RowNumber;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapterFactory};
@@ -54,9 +55,20 @@ impl PhysicalExprAdapter for FileAdapter {
 }
 
 impl FileAdapter {
+    /// The number of the row, which no file holds and the reader puts behind the file's columns.
+    fn row_number(&self, name: &str) -> Result<Arc<dyn PhysicalExpr>> {
+        match self.file.fields().iter().rposition(|field| field.name() == name) {
+            Some(position) => Ok(Arc::new(Column::new(name, position))),
+            None => internal_err!("the reader does not give the numbers of rows"),
+        }
+    }
+
     /// What gives the table's column `name` over the columns of this file.
     fn column(&self, name: &str) -> Result<Arc<dyn PhysicalExpr>> {
         let wanted = self.wanted.field_with_name(name)?;
+        if wanted.try_extension_type::<RowNumber>().is_ok() {
+            return self.row_number(name);
+        }
         let logged = self.logged.columns.field_with_name(name).map_err(|_| {
             internal_datafusion_err!("column {name:?} is not among those that the log describes")
         })?;

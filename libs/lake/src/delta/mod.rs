@@ -19,6 +19,8 @@ mod history;
 mod log;
 mod plan;
 mod root;
+mod row_is_left;
+mod rows_left;
 mod scan;
 mod schema;
 mod table;

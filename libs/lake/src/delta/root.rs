@@ -8,6 +8,7 @@ use object_store::path::Path;
 use url::Url;
 
 use crate::Error;
+use crate::location::followed;
 
 /// The folder that holds `_delta_log`, as a URL that ends with a slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,6 +42,17 @@ impl TableRoot {
             Error::MalformedLocation { location: url.to_string(), source: source.into() }
         })?;
         Ok(Self { url, folder })
+    }
+
+    /// The same folder without links on the way to it, where it is one of this machine and as far
+    /// as it is there. The log reader follows links too, and names files by where they lead.
+    ///
+    /// Files have to lie in that folder then: a link leads to a table, not out of it.
+    #[must_use]
+    pub fn followed(self) -> Self {
+        let Some(path) = self.local_path() else { return self };
+        let led_to = Url::from_directory_path(followed(&path)).ok();
+        led_to.and_then(|url| Self::from_url(url).ok()).unwrap_or(self)
     }
 
     /// The folder's URL.
@@ -157,6 +169,24 @@ mod tests {
             "/lake/u/x.parquet",
         ] {
             assert!(matches!(root.file(logged), Err(Error::UnsupportedFeature { .. })), "{logged}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_as_far_as_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("a b"), folder.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        for below in ["", "not/there/yet"] {
+            let at = |folder: &std::path::Path| {
+                TableRoot::parse(&format!("{}/{below}", folder.display())).unwrap()
+            };
+            assert_eq!(at(&link).followed(), at(&real), "{below}");
+            assert_ne!(at(&link), at(&real), "{below}");
+        }
+        for elsewhere in ["file:///no/such/folder/", "s3://bucket/a/"] {
+            assert_eq!(root(elsewhere).followed(), root(elsewhere));
         }
     }
 

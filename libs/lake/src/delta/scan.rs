@@ -9,7 +9,6 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, exec_datafusion_err, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
@@ -22,14 +21,19 @@ use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
+use datafusion::physical_plan::limit::LimitStream;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use super::row_is_left::{FilesLeft, left_of, with_row_is_left};
+use super::rows_left::RowsLeft;
 use super::{ColumnMapping, DeletionVectors, FileColumns, TableRoot};
 
 /// Deletion vectors that one partition reads at a time.
@@ -38,19 +42,25 @@ const VECTORS_AT_ONCE: usize = 8;
 /// Reads Parquet files through the Parquet scan that is its child, and leaves out deleted rows.
 ///
 /// The child carries files, columns and filters, so that whatever divides Parquet scans divides
-/// this one: a file may even be cut into ranges. What the child cannot carry is put to its files
-/// when a partition is run: the rows that are left, and where columns are in a file.
+/// this one: a file may even be cut into ranges. What the child cannot carry is put to it when a
+/// partition is run: where columns are in a file, and which rows are left. Rows know their number
+/// in the file, so that a part of a file, or what skips pages and row groups, changes nothing.
+///
+/// Deleted rows mostly lie scattered, one here and one there. The reader would need longer to step
+/// over each of them than to read it, and it skips no row groups while a query runs once it is told
+/// to step over rows. So it reads them, and they are taken out of its batches; it steps over long
+/// runs alone.
 #[derive(Debug, Clone)]
 pub struct DeltaScanExec {
     files: Arc<dyn ExecutionPlan>,
     root: TableRoot,
     columns: Arc<FileColumns>,
     vectors: Arc<DeletionVectors>,
-    selections: Arc<Selections>,
+    left: Arc<Read>,
 }
 
 /// What was read of deletion vectors, by data file: ranges of one file share it.
-type Selections = Mutex<HashMap<String, Arc<OnceCell<ParquetRowSelection>>>>;
+type Read = Mutex<HashMap<String, Arc<OnceCell<Arc<RowsLeft>>>>>;
 
 impl DeltaScanExec {
     /// Puts the scan above `files`, a Parquet scan over the names and types of the table.
@@ -60,7 +70,7 @@ impl DeltaScanExec {
         columns: Arc<FileColumns>,
         vectors: Arc<DeletionVectors>,
     ) -> Self {
-        Self { files, root, columns, vectors, selections: Arc::default() }
+        Self { files, root, columns, vectors, left: Arc::default() }
     }
 
     /// The table's folder, which locations of deletion vectors are relative to.
@@ -97,16 +107,21 @@ impl DeltaScanExec {
 
     /// The child's scan of one partition, with what it cannot carry. Files of other partitions are
     /// left out, so that nothing can be taken from them.
-    fn scan_of(&self, partition: usize, files: Vec<PartitionedFile>) -> Result<DataSourceExec> {
+    fn scan_of(
+        &self,
+        partition: usize,
+        files: Vec<PartitionedFile>,
+        source: Arc<dyn FileSource>,
+        limit: Option<usize>,
+    ) -> Result<DataSourceExec> {
         let scan = self.file_scan()?;
         let mut groups = vec![FileGroup::default(); scan.file_groups.len()];
         let Some(group) = groups.get_mut(partition) else {
             return internal_err!("{} has no partition {partition}", self.name());
         };
         *group = FileGroup::new(files);
-        let source = self.with_rewriting(scan.file_source());
         let config = FileScanConfigBuilder::new(scan.object_store_url.clone(), source)
-            .with_limit(scan.limit)
+            .with_limit(limit)
             .with_preserve_order(scan.preserve_order)
             .with_batch_size(scan.batch_size)
             .with_file_compression_type(scan.file_compression_type)
@@ -114,6 +129,35 @@ impl DeltaScanExec {
             .with_expr_adapter(Some(Arc::clone(&self.columns) as _))
             .build();
         Ok(DataSourceExec::new(Arc::new(config)))
+    }
+
+    /// The rows of a partition that are left in its files.
+    fn rows_left(
+        &self,
+        partition: usize,
+        files: Vec<PartitionedFile>,
+        left: FilesLeft,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let scan = self.file_scan()?;
+        // The reader counts deleted rows too.
+        let deleted = left.keys().filter_map(|file| self.vectors.get(file));
+        let deleted = deleted.map(|vector| usize::try_from(vector.cardinality).unwrap_or(0));
+        let limit = scan.limit.map(|limit| deleted.fold(limit, usize::saturating_add));
+        let source = self.with_rewriting(scan.file_source());
+        let schema = self.schema();
+        let options = context.session_config().options();
+        let source = with_row_is_left(&source, &schema, left, options)?;
+        let read = self.scan_of(partition, files, source, limit)?.execute(partition, context)?;
+        let of_schema = Arc::clone(&schema);
+        let rows = read.map(move |batch| left_of(&batch?, &of_schema));
+        let rows = rows.try_filter(|batch| ready(batch.num_rows() > 0));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        if scan.limit.is_none() {
+            return Ok(rows);
+        }
+        let metrics = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
+        Ok(Box::pin(LimitStream::new(rows, 0, scan.limit, metrics)))
     }
 
     /// The Parquet scan leaves columns alone where file and table seem to have the same and
@@ -130,28 +174,41 @@ impl DeltaScanExec {
         }
     }
 
-    /// `file` with the rows of it that are left.
-    async fn selected(
+    /// The rows of `file` that are left; `None` where that is all of them.
+    async fn left_in(
         &self,
-        file: PartitionedFile,
+        file: &PartitionedFile,
         context: &TaskContext,
-    ) -> Result<PartitionedFile> {
-        let Some(vector) = self.vectors.get(file.path().as_ref()) else { return Ok(file) };
-        let cell = Arc::clone(self.selections.lock().entry(file.path().to_string()).or_default());
+    ) -> Result<Option<Arc<RowsLeft>>> {
+        let Some(vector) = self.vectors.get(file.path().as_ref()) else { return Ok(None) };
+        let cell = Arc::clone(self.left.lock().entry(file.path().to_string()).or_default());
         let runtime = context.runtime_env();
         let read = || async {
             let rows = match vector.rows {
                 Some(rows) => rows,
-                None => self.rows_of(&file, context).await?,
+                None => self.rows_of(file, context).await?,
             };
-            vector.selection(&self.root, &runtime, rows).await
+            vector.rows_left(&self.root, &runtime, rows).await.map(Arc::new)
         };
-        let selection = cell.get_or_try_init(read).await;
-        let selection = selection.map_err(|error| {
+        let left = cell.get_or_try_init(read).await;
+        let left = left.map_err(|error| {
             error.context(format!("reading the deletion vector of {}", file.path()))
         })?;
-        let selection = selection.clone();
-        Ok(file.with_extension(selection))
+        Ok(Some(Arc::clone(left)))
+    }
+
+    /// `file` without what the reader steps over, and what is left of its rows.
+    async fn selected(
+        &self,
+        file: PartitionedFile,
+        context: &TaskContext,
+    ) -> Result<(PartitionedFile, Option<Arc<RowsLeft>>)> {
+        let left = self.left_in(&file, context).await?;
+        let file = match left.as_ref().and_then(|left| left.selection()) {
+            Some(selection) => file.with_extension(selection.clone()),
+            None => file,
+        };
+        Ok((file, left))
     }
 
     /// Rows of a file of which the log does not say how many it has.
@@ -241,7 +298,10 @@ impl ExecutionPlan for DeltaScanExec {
             return internal_err!("{} has no partition {partition}", self.name());
         };
         if !group.iter().any(|file| self.vectors.contains_key(file.path().as_ref())) {
-            return self.scan_of(partition, group.into_inner())?.execute(partition, context);
+            let scan = self.file_scan()?;
+            let source = self.with_rewriting(scan.file_source());
+            let scan = self.scan_of(partition, group.into_inner(), source, scan.limit)?;
+            return scan.execute(partition, context);
         }
         let scan = self.clone();
         let opened = async move {
@@ -250,8 +310,12 @@ impl ExecutionPlan for DeltaScanExec {
                 .buffered(VECTORS_AT_ONCE)
                 .try_collect::<Vec<_>>()
                 .await?;
-            let context = Arc::clone(&context);
-            scan.scan_of(partition, files)?.execute(partition, context)
+            let left = files.iter().filter_map(|(file, left)| {
+                left.as_ref().map(|left| (file.path().to_string(), Arc::clone(left)))
+            });
+            let left = left.collect();
+            let files = files.into_iter().map(|(file, _)| file).collect();
+            scan.rows_left(partition, files, left, Arc::clone(&context))
         };
         let rows = futures::stream::once(opened).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))

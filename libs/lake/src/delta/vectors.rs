@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result, exec_datafusion_err};
-use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use delta_kernel::actions::deletion_vector::{DeletionVectorDescriptor, DeletionVectorStorageType};
 use delta_kernel::{
     FileMeta, FileSlice, KernelError, KernelResult, KernelResultIteratorStatic, StorageHandler,
@@ -18,6 +16,7 @@ use url::Url;
 
 use super::TableRoot;
 use super::failure::failure;
+use super::rows_left::RowsLeft;
 
 /// Bytes of one deletion vector at most: two thousand million rows, each one's bit set.
 const VECTOR_BYTES_MAX: usize = 256 << 20;
@@ -66,12 +65,12 @@ impl DeletionVector {
     ///
     /// # Errors
     /// A vector that cannot be read, or that is not what the log says.
-    pub(super) async fn selection(
+    pub(super) async fn rows_left(
         &self,
         root: &TableRoot,
         runtime: &Arc<RuntimeEnv>,
         rows: u64,
-    ) -> Result<ParquetRowSelection> {
+    ) -> Result<RowsLeft> {
         let damaged = |error| external(failure(root.url().as_str(), error));
         let descriptor = self.descriptor().map_err(damaged)?;
         let file = descriptor.absolute_path(root.url()).map_err(damaged)?;
@@ -91,7 +90,7 @@ impl DeletionVector {
                 self.cardinality
             ));
         }
-        kept(deleted.iter(), rows).map(ParquetRowSelection::new)
+        RowsLeft::without(deleted.iter(), rows)
     }
 
     fn descriptor(&self) -> KernelResult<DeletionVectorDescriptor> {
@@ -123,33 +122,6 @@ impl DeletionVector {
             .await
             .map_err(|error| DataFusionError::ObjectStore(Box::new(error)))?;
         Ok([&[FORMAT_VERSION], vector.as_ref()].concat().into())
-    }
-}
-
-/// The rows below `rows` that are not in `deleted`, which ascends.
-fn kept(deleted: impl Iterator<Item = u64>, rows: u64) -> Result<RowSelection> {
-    let mut selectors: Vec<RowSelector> = Vec::new();
-    let mut next = 0;
-    for row in deleted {
-        if row >= rows {
-            return Err(exec_datafusion_err!(
-                "a deletion vector names row {row} of a file with {rows} rows"
-            ));
-        }
-        push(&mut selectors, row - next, false);
-        push(&mut selectors, 1, true);
-        next = row + 1;
-    }
-    push(&mut selectors, rows - next, false);
-    Ok(selectors.into())
-}
-
-fn push(selectors: &mut Vec<RowSelector>, rows: u64, skip: bool) {
-    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-    match selectors.last_mut() {
-        _ if rows == 0 => {}
-        Some(last) if last.skip == skip => last.row_count += rows,
-        _ => selectors.push(RowSelector { row_count: rows, skip }),
     }
 }
 
@@ -192,30 +164,5 @@ impl StorageHandler for OneFile {
 
     fn delete(&self, _path: &Url) -> KernelResult<()> {
         Self::refused()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rows_that_are_left_are_named_in_runs() {
-        let selectors: Vec<RowSelector> = kept([0, 1, 5, 9].into_iter(), 10).unwrap().into();
-        assert_eq!(
-            selectors,
-            [
-                RowSelector::skip(2),
-                RowSelector::select(3),
-                RowSelector::skip(1),
-                RowSelector::select(3),
-                RowSelector::skip(1),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_row_that_the_file_does_not_have_is_refused() {
-        assert!(kept([3].into_iter(), 3).is_err());
     }
 }

@@ -4,6 +4,8 @@
 //! An executor keeps what it reads of objects. Which executor a part belongs to is decided by
 //! [`homes`], from the files alone; no core stays idle for it.
 
+#[cfg(test)]
+mod carried;
 mod homes;
 
 use std::collections::HashMap;

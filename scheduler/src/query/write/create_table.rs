@@ -27,6 +27,7 @@ use crate::query::Error;
 use crate::query::alter::IN_THE_LOG;
 use crate::query::command::unsupported;
 use crate::query::names::absolute;
+use crate::query::reach::check_reach;
 use crate::query::registry::QueryGuard;
 use crate::query::service::QueryService;
 use crate::query::statement::{Planned, Scope};
@@ -71,10 +72,12 @@ impl QueryService {
         check_named_once(columns.fields().iter().map(|field| field.name().as_str()))?;
         let columns = Arc::new(storable(&columns)?);
         let partitions = partitions(&columns, &create.partitioned_by)?;
+        let log = DeltaLog::in_session(&state, place.root.clone())?
+            .written_by(&session.principal.name);
         let written = match planned {
             Some(planned) => {
                 let sink = (&columns, partitions.as_slice());
-                Some(self.first_rows(planned, &place.root, sink, &scope, guard).await?)
+                Some(self.first_rows(planned, log.root(), sink, &scope, guard).await?)
             }
             None => None,
         };
@@ -90,7 +93,6 @@ impl QueryService {
             .partition(|(name, _)| name.starts_with(IN_THE_LOG));
         dataset.properties = noted;
         let table = NewTable { columns, partitions, properties: in_the_log };
-        let log = DeltaLog::in_session(&state, place.root)?.written_by(&session.principal.name);
         let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
         let cleaning = self.removal(&log);
         let if_not_exists = create.if_not_exists;
@@ -157,7 +159,7 @@ impl QueryService {
             return Ok(Place { root: self.managed_root(project)?, is_managed: true });
         };
         let location = Location::read(location)?;
-        seen.check_url(Privilege::Write, location.as_str())?;
+        check_reach(seen, Privilege::Write, &location)?;
         let root = TableRoot::parse(location.as_str())?;
         // What lies there is somebody's, and would go with the table if it could not be made.
         if !self.is_empty(&root).await? {

@@ -5,6 +5,7 @@ mod checkpoints;
 mod columns;
 mod commits;
 mod contention;
+mod links;
 mod pruning;
 mod rows;
 pub(super) mod support;

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use delta_kernel::actions::deletion_vector_writer::{
     KernelDeletionVector, StreamingDeletionVectorWriter,
@@ -198,11 +199,19 @@ pub(in crate::delta) fn batch_lines(batch: &RecordBatch) -> Vec<String> {
 
 /// The plan of `sql` over the table `t`, as text.
 pub(super) async fn plan(state: &Arc<TableState>, sql: &str) -> String {
-    let session = session();
+    let plan = planned(&session(), state, sql).await;
+    datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
+}
+
+/// The plan of `sql` over the table `t`.
+pub(super) async fn planned(
+    session: &SessionContext,
+    state: &Arc<TableState>,
+    sql: &str,
+) -> Arc<dyn ExecutionPlan> {
     let table = DeltaTable::new(Arc::clone(state), StringLayout::Plain);
     session.register_table("t", Arc::new(table)).unwrap();
-    let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-    datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
+    session.sql(sql).await.unwrap().create_physical_plan().await.unwrap()
 }
 
 pub(super) fn integer(name: &str) -> Field {
