@@ -7,6 +7,7 @@ mod error;
 mod external_table;
 mod format;
 mod location;
+mod parquet_files;
 mod plain_text;
 mod provider;
 pub mod store;

@@ -15,7 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
-use crate::plain_text::read_plain;
+use crate::plain_text::with_readers;
 use crate::{Error, ExternalTable, Format};
 
 /// How text and bytes lie in memory while a plan runs.
@@ -73,8 +73,8 @@ pub async fn table_provider(
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
-    Ok(match (strings, table.format) {
-        (StringLayout::Plain, Format::Parquet) => Arc::new(PlainTable { files }),
+    Ok(match table.format {
+        Format::Parquet => Arc::new(ParquetTable { files, strings }),
         _ => Arc::new(files),
     })
 }
@@ -94,14 +94,15 @@ pub async fn delta_table(
     Ok(Arc::new(DeltaTable::new(versions.at(&log, as_of).await?, strings)))
 }
 
-/// Parquet files whose text is read as plain text, whatever their writer had.
+/// Parquet files, read by readers of our own, which give text in one layout whatever their writer had.
 #[derive(Debug)]
-struct PlainTable {
+struct ParquetTable {
     files: ListingTable,
+    strings: StringLayout,
 }
 
 #[async_trait]
-impl TableProvider for PlainTable {
+impl TableProvider for ParquetTable {
     fn schema(&self) -> SchemaRef {
         self.files.schema()
     }
@@ -121,7 +122,8 @@ impl TableProvider for PlainTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        read_plain(self.files.scan(state, projection, filters, limit).await?)
+        let scan = self.files.scan(state, projection, filters, limit).await?;
+        with_readers(state.runtime_env(), scan, self.strings)
     }
 
     async fn scan_with_args<'a>(
@@ -130,7 +132,8 @@ impl TableProvider for PlainTable {
         args: ScanArgs<'a>,
     ) -> Result<ScanResult, DataFusionError> {
         let scan = self.files.scan_with_args(state, args).await?;
-        Ok(ScanResult::new(read_plain(scan.into_inner())?))
+        let scan = with_readers(state.runtime_env(), scan.into_inner(), self.strings)?;
+        Ok(ScanResult::new(scan))
     }
 
     fn supports_filters_pushdown(
