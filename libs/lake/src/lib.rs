@@ -10,6 +10,7 @@ mod location;
 pub mod nan;
 mod named_files;
 mod null_partitions;
+mod parquet_files;
 mod plain_text;
 mod provider;
 pub mod store;

@@ -11,9 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::{
-    DefaultParquetFileReaderFactory, ParquetFileReaderFactory,
-};
+use datafusion::datasource::physical_plan::parquet::ParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -31,46 +29,45 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::StringLayout;
+use crate::parquet_files::FileReaders;
 use crate::telling_readers::TellingReaders;
 
-/// `plan` with Parquet scans that make plain text and bytes in top-level columns.
+/// A plan that came over the network, with Parquet scans that read as those made here, and make
+/// plain text and bytes in top-level columns: who sent it has nothing to read with.
 ///
 /// # Errors
-/// A node refuses its changed child.
-pub(crate) fn read_plain(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    changed(plan, |_, source| Ok(source.parquet_file_reader_factory().cloned()))
-}
-
-/// A plan that came over the network, with the same scans: who sent it has nothing to read with.
-///
-/// # Errors
-/// As [`read_plain`], and where `runtime` has no store for a scan.
+/// As [`with_readers`].
 pub fn read_plain_from(
     runtime: &RuntimeEnv,
     plan: Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    changed(plan, |scan, _| {
-        let url = scan.object_store_url.clone();
-        let store = runtime.object_store(&url)?;
-        let readers = Arc::new(DefaultParquetFileReaderFactory::new(Arc::clone(&store)));
-        Ok(Some(Arc::new(TellingReaders::new(readers, store, url))))
-    })
+    with_readers(runtime, plan, StringLayout::Plain)
 }
 
-type Readers = Arc<dyn ParquetFileReaderFactory>;
-
-/// `plan` with Parquet scans that make plain text of what the given readers read.
-fn changed(
+/// `plan` with Parquet scans that read by [`FileReaders`], text and bytes in top-level columns in
+/// this layout.
+///
+/// # Errors
+/// `runtime` has no store for a scan, or a node refuses its changed child.
+pub(crate) fn with_readers(
+    runtime: &RuntimeEnv,
     plan: Arc<dyn ExecutionPlan>,
-    readers: impl Fn(&FileScanConfig, &ParquetSource) -> Result<Option<Readers>>,
+    strings: StringLayout,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_down(|node| {
         let scan = node
             .downcast_ref::<DataSourceExec>()
             .and_then(DataSourceExec::downcast_to_file_source::<ParquetSource>);
         let Some((scan, source)) = scan else { return Ok(Transformed::no(node)) };
-        let Some(inner) = readers(scan, source)? else { return Ok(Transformed::no(node)) };
-        let readers = Arc::new(PlainTextReaders { inner });
+        let url = &scan.object_store_url;
+        let inner = Arc::new(FileReaders::new(runtime, url)?);
+        let store = runtime.object_store(url)?;
+        let inner = Arc::new(TellingReaders::new(inner, store, url.clone()));
+        let readers: Arc<dyn ParquetFileReaderFactory> = match strings {
+            StringLayout::Plain => Arc::new(PlainTextReaders { inner }),
+            StringLayout::View => inner,
+        };
         let source = source.clone().with_parquet_file_reader_factory(readers);
         let scan: FileScanConfig =
             FileScanConfigBuilder::from(scan.clone()).with_source(Arc::new(source)).build();
@@ -81,7 +78,7 @@ fn changed(
 
 #[derive(Debug)]
 struct PlainTextReaders {
-    inner: Arc<dyn ParquetFileReaderFactory>,
+    inner: Arc<TellingReaders>,
 }
 
 impl ParquetFileReaderFactory for PlainTextReaders {
@@ -178,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::delta::{DeltaTables, TakenVersions};
-    use crate::{Declaration, ExternalTable, Format, Location, StringLayout, table_provider};
+    use crate::{Declaration, ExternalTable, Format, Location, table_provider};
 
     fn write_views(path: &std::path::Path) {
         let text: StringViewArray =

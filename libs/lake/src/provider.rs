@@ -18,7 +18,7 @@ use datafusion::physical_plan::union::UnionExec;
 use crate::delta::{AsOf, DeltaTable, TakenVersions};
 use crate::external_table::{listing_options, present_extension};
 use crate::null_partitions::{self, Asked};
-use crate::plain_text::read_plain;
+use crate::plain_text::with_readers;
 use crate::store::SetAside;
 use crate::visible_session::VisibleSession;
 use crate::{Error, ExternalTable, Format, Location};
@@ -79,13 +79,13 @@ pub async fn table_provider(
         |source: DataFusionError| Error::InvalidColumns { reason: source.strip_backtrace() };
     let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
     let files = ListingTable::try_new(config).map_err(unusable)?.with_cache(statistics);
-    let is_plain = strings == StringLayout::Plain && table.format == Format::Parquet;
+    let layout = (table.format == Format::Parquet).then_some(strings);
     Ok(Arc::new(FolderTable {
         schema: with_nulls(&files.schema(), table.partition_columns),
         files,
         file_columns: file_schema,
         location: table.location.clone(),
-        is_plain,
+        layout,
     }))
 }
 
@@ -113,16 +113,20 @@ struct FolderTable {
     /// The columns that are in the files.
     file_columns: SchemaRef,
     location: Location,
-    /// Whether they are Parquet files whose text is read as plain text, whatever their writer had.
-    is_plain: bool,
+    /// How text of Parquet files is laid out, whatever their writer had; `None` for other formats.
+    layout: Option<StringLayout>,
 }
 
 impl FolderTable {
     fn laid_out(
         &self,
+        session: &dyn Session,
         scan: Arc<dyn ExecutionPlan>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        if self.is_plain { read_plain(scan) } else { Ok(scan) }
+        match self.layout {
+            Some(strings) => with_readers(session.runtime_env(), scan, strings),
+            None => Ok(scan),
+        }
     }
 }
 
@@ -178,7 +182,7 @@ impl TableProvider for FolderTable {
             Some(of_null) if scan.downcast_ref::<EmptyExec>().is_some() => of_null,
             Some(of_null) => UnionExec::try_new(vec![scan, of_null])?,
         };
-        Ok(ScanResult::new(self.laid_out(scan)?))
+        Ok(ScanResult::new(self.laid_out(state, scan)?))
     }
 
     fn supports_filters_pushdown(

@@ -22,6 +22,11 @@ impl Part {
     pub(crate) fn range(&self) -> Range<u64> {
         self.begin..self.begin + self.bytes.len() as u64
     }
+
+    /// Whether a range of the object is in it.
+    pub(super) fn holds(&self, range: &Range<u64>) -> bool {
+        self.begin <= range.start && range.end <= self.range().end
+    }
 }
 
 /// The name of one block of one version of one object.
@@ -46,16 +51,9 @@ impl BlockKey {
         &self.0
     }
 
-    /// The key whose text this is.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() || !text.is_ascii() {
-            return None;
-        }
-        for (place, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
+    /// The key that these bytes are.
+    pub(super) fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

@@ -1,30 +1,34 @@
 //! Blocks in files of one folder.
+//!
+//! Blocks are appended to one file until it has its share of the bound, then to the next; the least
+//! recently used file goes as a whole. A file a block would cost more to make than to fill.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::SystemTime;
 
-use lru::LruCache;
+use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{BlockKey, Part, file};
+use super::index::{FileNumber, Index};
+use super::segment::{self, Place};
+use super::waiting::{Job, Waiting};
+use super::{BlockKey, Part};
 
-/// Blocks that wait to be written, 32 MiB; more are not kept.
-const WAITING_MAX: usize = 128;
-const ENDING: &str = "block";
-const UNFINISHED: &str = "unfinished";
+/// Files that share the bound, if each is full.
+const FILES: u64 = 64;
+const ENDING: &str = "blocks";
 
 /// The files, and the thread that writes them.
 #[derive(Debug)]
 pub(super) struct Disk {
     files: Arc<Files>,
-    /// `None` only while this is dropped.
-    writer: Option<SyncSender<(BlockKey, Part)>>,
+    /// `None` only while this is dropped, and where nothing may be written.
+    waiting: Option<Arc<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,61 +38,76 @@ struct Files {
     index: Mutex<Index>,
 }
 
-/// The files that are there, the least recently used first, with their sizes.
-#[derive(Debug)]
-struct Index {
-    sizes: LruCache<BlockKey, u64>,
+/// A block in a file that is open.
+pub(super) type Found = (BlockKey, Arc<File>, Place);
+
+/// The file that is being written.
+struct Current {
+    number: FileNumber,
+    file: Arc<File>,
     bytes: u64,
-    bytes_max: u64,
 }
 
 impl Disk {
     /// Takes over what lies in the folder, as far as it may stay, and starts the thread.
     pub(super) fn open(folder: &Path, bytes_max: u64) -> io::Result<Self> {
-        let index = Index { sizes: LruCache::unbounded(), bytes: 0, bytes_max };
-        let files = Arc::new(Files { folder: folder.to_path_buf(), index: Mutex::new(index) });
-        files.take_over()?;
+        let index = Mutex::new(Index::new(bytes_max));
+        let files = Arc::new(Files { folder: folder.to_path_buf(), index });
+        let next = files.take_over()?;
         if bytes_max == 0 {
-            return Ok(Self { files, writer: None, thread: None });
+            return Ok(Self { files, waiting: None, thread: None });
         }
-        let (writer, waiting) = sync_channel(WAITING_MAX);
-        let writes = Arc::clone(&files);
+        let waiting = Arc::new(Waiting::default());
+        let (jobs, writes) = (Arc::clone(&waiting), Arc::clone(&files));
         let thread = Builder::new()
             .name("lakegate-cache".to_string())
-            .spawn(move || writes.write_all(&waiting))?;
-        Ok(Self { files, writer: Some(writer), thread: Some(thread) })
+            .spawn(move || writes.write_all(&jobs, next))?;
+        Ok(Self { files, waiting: Some(waiting), thread: Some(thread) })
     }
 
-    /// A block, if there is a sound file of it. One that is not sound is removed.
-    pub(super) async fn read(&self, key: BlockKey) -> Option<Part> {
-        self.files.index.lock().sizes.get(&key)?;
+    /// Whether anything is ever kept here.
+    pub(super) fn is_used(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// A block that is not written yet.
+    pub(super) fn waiting(&self, key: &BlockKey) -> Option<Part> {
+        self.waiting.as_ref()?.get(key)
+    }
+
+    /// Where a block lies.
+    pub(super) fn find(&self, key: &BlockKey) -> Option<Found> {
+        let (file, place) = self.files.index.lock().find(key)?;
+        Some((*key, file, place))
+    }
+
+    /// Reads blocks of one file that meet, into one piece; `None` if one of them is not what was
+    /// written, which is then forgotten.
+    pub(super) async fn read(&self, blocks: Vec<Found>) -> Option<Bytes> {
         let files = Arc::clone(&self.files);
-        let read = tokio::task::spawn_blocking(move || {
-            let block = file::read(&files.path(&key), &key);
-            if block.is_none() {
-                tracing::warn!(%key, "a block of the cache is damaged or gone; it is read anew");
-                files.remove(&key);
-            }
-            block
-        });
-        read.await.ok().flatten()
+        tokio::task::spawn_blocking(move || files.read(&blocks)).await.ok().flatten()
     }
 
-    /// Has a block written, unless as much of it is there or too many wait.
-    pub(super) fn write(&self, key: BlockKey, block: Part) {
-        let is_more = |there: &u64| *there < file_bytes(&block);
-        if let Some(writer) = &self.writer
-            && self.files.index.lock().sizes.peek(&key).is_none_or(is_more)
-        {
-            // A full queue means that the disk is slower than the store: then it is no use.
-            let _ = writer.try_send((key, block));
+    /// Has blocks written, those of which less is there, unless too many wait.
+    pub(super) fn write(&self, blocks: Vec<(BlockKey, Part)>) {
+        let Some(waiting) = &self.waiting else { return };
+        let is_more = |(key, part): &(BlockKey, Part)| {
+            let there = self.files.index.lock().bytes_of(key);
+            there.is_none_or(|there| (there as usize) < part.bytes.len())
+        };
+        let held = blocks.iter().map(|(_, part)| part.bytes.len()).sum();
+        let blocks: Vec<_> = blocks.into_iter().filter(is_more).collect();
+        if !blocks.is_empty() {
+            waiting.push(Job { blocks, held });
         }
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        drop(self.writer.take());
+        if let Some(waiting) = self.waiting.take() {
+            waiting.close();
+        }
         if let Some(thread) = self.thread.take() {
             // It ends after the few blocks that wait; a panic in it was logged.
             let _ = thread.join();
@@ -97,41 +116,82 @@ impl Drop for Disk {
 }
 
 impl Files {
-    fn path(&self, key: &BlockKey) -> PathBuf {
-        self.folder.join(format!("{key}.{ENDING}"))
+    fn path(&self, number: FileNumber) -> PathBuf {
+        self.folder.join(format!("{number:016x}.{ENDING}"))
     }
 
-    /// Fills the index from the folder. What is no block, or too much, is removed.
-    fn take_over(&self) -> io::Result<()> {
+    /// Fills the index from the folder, and tells the number of the next file. What is no file of
+    /// blocks, or too much, is removed.
+    fn take_over(&self) -> io::Result<FileNumber> {
         // What lies in objects is not for every user of the machine.
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let mut blocks: Vec<(SystemTime, BlockKey, u64)> = Vec::new();
+        let mut found: Vec<(SystemTime, FileNumber, u64)> = Vec::new();
         for entry in fs::read_dir(&self.folder)?.flatten() {
             let path = entry.path();
-            let is_block = path.extension().is_some_and(|ending| ending == ENDING);
-            let key = path.file_stem().and_then(|name| name.to_str()).and_then(BlockKey::parse);
             let metadata = entry.metadata().ok().filter(fs::Metadata::is_file);
-            match (key.filter(|_| is_block), metadata) {
-                (Some(key), Some(metadata)) => {
+            match (number_of(&path), metadata) {
+                (Some(number), Some(metadata)) => {
                     let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                    blocks.push((changed, key, metadata.len()));
+                    found.push((changed, number, metadata.len()));
                 }
                 _ => remove_file(&path),
             }
         }
-        blocks.sort_unstable_by_key(|(changed, ..)| *changed);
-        for (_, key, bytes) in blocks {
-            for evicted in self.index.lock().insert(key, bytes) {
-                remove_file(&self.path(&evicted));
+        found.sort_unstable();
+        for (_, number, bytes) in &found {
+            let is_taken = *bytes <= self.index.lock().bytes_max() && {
+                self.make_room(*bytes);
+                self.take_file(*number, *bytes).is_ok()
+            };
+            if !is_taken {
+                remove_file(&self.path(*number));
             }
         }
+        Ok(found.iter().map(|(_, number, _)| number.saturating_add(1)).max().unwrap_or_default())
+    }
+
+    fn take_file(&self, number: FileNumber, bytes: u64) -> io::Result<()> {
+        let file = File::open(self.path(number))?;
+        let blocks = segment::blocks_of(&file)?;
+        if blocks.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut index = self.index.lock();
+        index.add_file(number, Arc::new(file));
+        index.add(number, blocks, bytes);
         Ok(())
     }
 
-    fn write_all(&self, waiting: &Receiver<(BlockKey, Part)>) {
+    fn make_room(&self, bytes: u64) {
+        let evicted = self.index.lock().make_room(bytes);
+        for number in evicted {
+            remove_file(&self.path(number));
+        }
+    }
+
+    fn read(&self, blocks: &[Found]) -> Option<Bytes> {
+        let (_, file, _) = blocks.first()?;
+        let places: Vec<Place> = blocks.iter().map(|(_, _, place)| *place).collect();
+        let read = segment::read(file, &places).unwrap_or_default();
+        let mut rest = read.as_ref();
+        let mut is_sound = true;
+        for (key, _, place) in blocks {
+            let block = rest.split_off(..place.bytes as usize).unwrap_or_default();
+            if !place.is_sound(key, block) {
+                tracing::warn!(%key, "a block of the cache is damaged or gone; it is read anew");
+                self.index.lock().forget(key);
+                is_sound = false;
+            }
+        }
+        is_sound.then_some(read)
+    }
+
+    fn write_all(&self, waiting: &Waiting, next: FileNumber) {
         let mut is_failing = false;
-        for (key, block) in waiting {
-            let written = self.write(&key, &block);
+        let (mut current, mut next) = (None, next);
+        while let Some(job) = waiting.next() {
+            let written = self.write(&job, &mut current, &mut next);
+            waiting.done(&job);
             match &written {
                 Err(error) if !is_failing => {
                     tracing::warn!(%error, folder = %self.folder.display(), "the cache cannot be written");
@@ -142,60 +202,76 @@ impl Files {
         }
     }
 
-    fn write(&self, key: &BlockKey, block: &Part) -> io::Result<()> {
-        let bytes = file_bytes(block);
-        // Room is made before, so that the bound holds at every moment.
-        let evicted = self.index.lock().make_room(bytes);
-        for key in evicted {
-            remove_file(&self.path(&key));
+    fn write(
+        &self,
+        job: &Job,
+        current: &mut Option<Current>,
+        next: &mut FileNumber,
+    ) -> io::Result<()> {
+        let bytes_max = self.index.lock().bytes_max();
+        for blocks in records(&job.blocks, bytes_max / FILES) {
+            let bytes = blocks.iter().map(|(_, part)| part.bytes.len()).sum();
+            let bytes = segment::record_bytes(blocks.len(), bytes);
+            if bytes > bytes_max {
+                continue;
+            }
+            // Room is made before, so that the bound holds at every moment.
+            self.make_room(bytes);
+            let is_full = |file: &Current| {
+                file.bytes + bytes > bytes_max / FILES || !self.index.lock().holds(file.number)
+            };
+            let mut file = match current.take().filter(|file| !is_full(file)) {
+                Some(file) => file,
+                None => self.begin(next)?,
+            };
+            let written = segment::append(&file.file, file.bytes, blocks);
+            // What was not written to its end may take as much room, and is not written again.
+            let places = written.as_ref().map(Vec::clone).unwrap_or_default();
+            self.index.lock().add(file.number, places, bytes);
+            written?;
+            file.bytes += bytes;
+            *current = Some(file);
         }
-        if bytes > self.index.lock().bytes_max {
-            return Ok(());
-        }
-        let unfinished = self.folder.join(UNFINISHED);
-        let written = file::write(&self.path(key), &unfinished, key, block);
-        match written {
-            Ok(()) => drop(self.index.lock().insert(*key, bytes)),
-            Err(_) => remove_file(&unfinished),
-        }
-        written
+        Ok(())
     }
 
-    fn remove(&self, key: &BlockKey) {
-        self.index.lock().remove(key);
-        remove_file(&self.path(key));
-    }
-}
-
-impl Index {
-    /// Notes a file; those that must go for it.
-    fn insert(&mut self, key: BlockKey, bytes: u64) -> Vec<BlockKey> {
-        self.remove(&key);
-        self.bytes += bytes;
-        self.sizes.push(key, bytes);
-        self.make_room(0)
-    }
-
-    /// Forgets the least recently used until so many bytes more have room.
-    fn make_room(&mut self, bytes: u64) -> Vec<BlockKey> {
-        let mut evicted = Vec::new();
-        while self.bytes.saturating_add(bytes) > self.bytes_max {
-            let Some((key, size)) = self.sizes.pop_lru() else { break };
-            self.bytes -= size;
-            evicted.push(key);
-        }
-        evicted
-    }
-
-    fn remove(&mut self, key: &BlockKey) {
-        if let Some(size) = self.sizes.pop(key) {
-            self.bytes -= size;
-        }
+    fn begin(&self, next: &mut FileNumber) -> io::Result<Current> {
+        let number = *next;
+        *next += 1;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.path(number))?;
+        let file = Arc::new(file);
+        self.index.lock().add_file(number, Arc::clone(&file));
+        Ok(Current { number, file, bytes: 0 })
     }
 }
 
-fn file_bytes(block: &Part) -> u64 {
-    (file::HEADER_BYTES + block.bytes.len()) as u64
+/// Blocks in records that leave a file its share, as long as more than one is in it.
+fn records(blocks: &[(BlockKey, Part)], share: u64) -> Vec<&[(BlockKey, Part)]> {
+    let mut records = Vec::new();
+    let mut rest = blocks;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |(_, part): &&(BlockKey, Part)| {
+            bytes += part.bytes.len();
+            segment::record_bytes(segment::BLOCKS_MAX, bytes) <= share
+        };
+        let count = rest.iter().take(segment::BLOCKS_MAX).take_while(fits).count().max(1);
+        let (record, others) = rest.split_at(count);
+        records.push(record);
+        rest = others;
+    }
+    records
+}
+
+fn number_of(path: &Path) -> Option<FileNumber> {
+    let name = path.file_stem().and_then(|name| name.to_str())?;
+    let is_ours = path.extension().is_some_and(|ending| ending == ENDING) && name.len() == 16;
+    is_ours.then(|| u64::from_str_radix(name, 16).ok()).flatten()
 }
 
 /// A file that cannot be removed is one that is gone, or that the next start removes.

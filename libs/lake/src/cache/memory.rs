@@ -1,24 +1,38 @@
 //! Blocks in memory.
 
+use std::num::NonZeroUsize;
+
 use lru::LruCache;
 
-use super::{BlockKey, Part};
+use super::{BLOCK_BYTES, BlockKey, Part};
 
 /// The blocks used last, up to a bound.
+///
+/// A block that lies on disk comes here when it is read again soon: within as many others as there is
+/// room for. So a scan of more than that takes nobody's place, and makes no copies for nothing.
 #[derive(Debug)]
 pub(super) struct Memory {
     blocks: LruCache<BlockKey, Part>,
     bytes: usize,
     bytes_max: usize,
+    /// Blocks that were read lately and are not here.
+    seen: LruCache<BlockKey, ()>,
 }
 
 impl Memory {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { blocks: LruCache::unbounded(), bytes: 0, bytes_max }
+        let seen_max = usize::try_from(bytes_max as u64 / BLOCK_BYTES).unwrap_or_default();
+        let seen_max = NonZeroUsize::new(seen_max).unwrap_or(NonZeroUsize::MIN);
+        Self { blocks: LruCache::unbounded(), bytes: 0, bytes_max, seen: LruCache::new(seen_max) }
     }
 
     pub(super) fn get(&mut self, key: &BlockKey) -> Option<Part> {
         self.blocks.get(key).cloned()
+    }
+
+    /// Notes a read; whether it is the second lately.
+    pub(super) fn is_seen_again(&mut self, key: BlockKey) -> bool {
+        self.seen.push(key, ()).is_some_and(|(earlier, ())| earlier == key)
     }
 
     pub(super) fn insert(&mut self, key: BlockKey, part: Part) {

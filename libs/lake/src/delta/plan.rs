@@ -10,7 +10,6 @@ use datafusion::catalog::Session;
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -22,6 +21,7 @@ use super::files::{ScanColumn, Segment, Selection, file_statistics};
 use super::schema::laid_out;
 use super::{DeletionVector, DeletionVectors, DeltaScanExec, FileColumns, TableState};
 use crate::StringLayout;
+use crate::parquet_files::FileReaders;
 use crate::telling_readers::TellingReaders;
 
 /// Statistics of single files that a plan carries at most, counted in columns. They order and skip
@@ -164,9 +164,8 @@ fn parquet_source(
     };
     options.global.coerce_int96 = Some(INT96_UNIT.to_string());
     let hint = options.global.metadata_size_hint;
-    let footers = runtime.cache_manager.get_file_metadata_cache();
     let objects = runtime.object_store(store)?;
-    let reader = Arc::new(CachedParquetFileReaderFactory::new(Arc::clone(&objects), footers));
+    let reader = Arc::new(FileReaders::new(runtime, store)?);
     let reader = TellingReaders::new(reader, objects, store.clone());
     let source = ParquetSource::new(table_schema)
         .with_table_parquet_options(options)

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::build::build;
 use super::uploads::Uploads;
+use super::versions::told_apart;
 use super::{AccessSource, Bounds, StoreUrl};
 use crate::Error;
 
@@ -123,7 +124,9 @@ impl ObjectStore for BucketStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.of(location).await?.get_opts(location, options).await
+        let mut answer = self.of(location).await?.get_opts(location, options).await?;
+        answer.meta = told_apart(&self.inner.bucket, answer.meta);
+        Ok(answer)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -153,7 +156,8 @@ impl ObjectStore for BucketStore {
         let prefix = prefix.cloned();
         stream::once(async move {
             let store = bucket.below(prefix.as_ref()).await?;
-            Ok::<_, object_store::Error>(store.list(prefix.as_ref()))
+            let told = move |meta| told_apart(&bucket.inner.bucket, meta);
+            Ok::<_, object_store::Error>(store.list(prefix.as_ref()).map_ok(told))
         })
         .try_flatten()
         .boxed()
@@ -168,14 +172,19 @@ impl ObjectStore for BucketStore {
         let (prefix, offset) = (prefix.cloned(), offset.clone());
         stream::once(async move {
             let store = bucket.below(prefix.as_ref()).await?;
-            Ok::<_, object_store::Error>(store.list_with_offset(prefix.as_ref(), &offset))
+            let told = move |meta| told_apart(&bucket.inner.bucket, meta);
+            let listed = store.list_with_offset(prefix.as_ref(), &offset);
+            Ok::<_, object_store::Error>(listed.map_ok(told))
         })
         .try_flatten()
         .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.below(prefix).await?.list_with_delimiter(prefix).await
+        let mut listed = self.below(prefix).await?.list_with_delimiter(prefix).await?;
+        let told = |meta| told_apart(&self.inner.bucket, meta);
+        listed.objects = listed.objects.into_iter().map(told).collect();
+        Ok(listed)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

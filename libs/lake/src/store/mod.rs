@@ -22,6 +22,7 @@ mod settings;
 mod uploads;
 mod url;
 mod usage;
+mod versions;
 mod visible;
 
 pub use access::{Access, AccessSource, NoAccess};

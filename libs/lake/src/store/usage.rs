@@ -38,17 +38,19 @@ impl Usage {
         Used { requests: 1, bytes, ..Used::default() }.record(Side::Server);
     }
 
-    /// Counts a block that the cache had.
-    pub(super) fn hit(&self, bytes: u64) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
+    /// Counts blocks that the cache had, of which so many bytes were wanted.
+    pub(super) fn hit(&self, blocks: usize, bytes: u64) {
+        let hits = blocks as u64;
+        self.hits.fetch_add(hits, Ordering::Relaxed);
         self.cached_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Used { hits: 1, cached_bytes: bytes, ..Used::default() }.record(Side::Server);
+        Used { hits, cached_bytes: bytes, ..Used::default() }.record(Side::Server);
     }
 
-    /// Counts a block that the cache did not have.
-    pub(super) fn missed(&self) {
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        Used { misses: 1, ..Used::default() }.record(Side::Server);
+    /// Counts blocks that the cache did not have.
+    pub(super) fn missed(&self, blocks: usize) {
+        let misses = blocks as u64;
+        self.misses.fetch_add(misses, Ordering::Relaxed);
+        Used { misses, ..Used::default() }.record(Side::Server);
     }
 
     /// What was counted since the last call.
@@ -149,8 +151,8 @@ mod tests {
     fn what_executors_tell_by_name_is_what_they_counted() {
         let usage = Usage::default();
         usage.requested(10);
-        usage.hit(7);
-        usage.missed();
+        usage.hit(1, 7);
+        usage.missed(1);
         let used = usage.take();
         assert_eq!(used, Used { requests: 1, bytes: 10, hits: 1, misses: 1, cached_bytes: 7 });
         let told: Vec<_> = used.counts().collect();

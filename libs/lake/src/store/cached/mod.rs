@@ -1,6 +1,7 @@
 //! A store whose objects are read through the cache.
 //!
-//! An object is looked at once a query, by a HEAD request. What that says of it, its tag before all,
+//! An object is looked at once a query, by a HEAD request, which also answers those that the query
+//! makes itself. What that says of it, its tag before all,
 //! is part of the name of every block, and what is read later must carry the same tag: so no block
 //! of another version is served, and an object that is replaced while a query reads it fails the
 //! query instead of giving it parts of both.
@@ -32,19 +33,18 @@ use tokio::sync::OnceCell;
 use self::pieces::{Extents, REQUEST_BYTES, blocks_of, cut, runs, wanted};
 use super::bucket::generic;
 use super::counted::Counted;
+use super::versions::is_log;
 use super::{StoreKind, StoreUrl, Usage};
 use crate::Error;
-use crate::cache::{BLOCK_BYTES, BlockKey, DataCache, Part};
+use crate::cache::{BLOCK_BYTES, BlockKey, DataCache, Part, There};
 
-/// Requests, and looks into the cache, that one read has under way.
+/// Requests that one read has under way.
 const AT_ONCE: usize = 8;
 /// Parts of a stream that are read ahead.
 const AHEAD: usize = 2;
 /// Servers of files make tags of time and size, with seconds: what is as young as this could be
 /// replaced and keep its tag.
 const YOUNG: Duration = Duration::from_secs(2);
-/// Where the log of a Delta table lies: small files, which are kept as the table's state instead.
-const LOG_FOLDER: &str = "_delta_log";
 
 /// The objects of one bucket for one query.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Cached {
 
     /// The object as it is in this query; `None` for one that is not read through the cache.
     async fn object(&self, path: &Path) -> Result<Option<Arc<Object>>> {
-        if path.parts().any(|part| part.as_ref() == LOG_FOLDER) {
+        if is_log(path) {
             return Ok(None);
         }
         let look = Arc::clone(self.looked_at.lock().entry(path.clone()).or_default());
@@ -109,7 +109,7 @@ impl Cached {
     fn keepable(&self, path: &Path, meta: ObjectMeta) -> Option<Object> {
         let e_tag = meta.e_tag.clone().filter(|e_tag| !e_tag.starts_with("W/"))?;
         let age = chrono::Utc::now().signed_duration_since(meta.last_modified).to_std();
-        if self.kind == StoreKind::Http && age.is_ok_and(|age| age < YOUNG) {
+        if self.kind == StoreKind::Http && !age.is_ok_and(|age| age >= YOUNG) {
             return None;
         }
         let version = meta.version.as_deref().unwrap_or_default();
@@ -128,26 +128,6 @@ impl Cached {
 
     fn key(&self, object: &Object, index: u64) -> BlockKey {
         BlockKey::new(&self.bucket, object.path.as_ref(), &object.tag, index)
-    }
-
-    /// What holds `wanted` of a block, or what must be fetched for it.
-    async fn kept(&self, object: &Object, index: u64, wanted: Range<u64>) -> Kept {
-        let whole = object.bytes_of(index);
-        let part = self.cache.get(&self.key(object, index)).await;
-        let holds = |part: &Part, range: &Range<u64>| {
-            part.begin <= range.start && range.end <= part.range().end
-        };
-        match part {
-            Some(part) if holds(&part, &wanted) && part.range().end <= whole.end => {
-                self.usage.hit(wanted.end - wanted.start);
-                Kept::Here(part)
-            }
-            part => {
-                self.usage.missed();
-                // Another part is wanted this time: the next time it may be a third.
-                Kept::Missing(if part.is_some() { whole } else { wanted })
-            }
-        }
     }
 
     /// A range from the store; what it holds of blocks is kept from now on.
@@ -170,36 +150,39 @@ impl Cached {
             return Err(self.changed(object));
         }
         let at = |place: u64| usize::try_from(place - wanted.start).unwrap_or(usize::MAX);
-        for index in blocks_of(&wanted) {
+        let blocks = blocks_of(&wanted).map(|index| {
             let block = object.bytes_of(index);
             let (begin, end) = (block.start.max(wanted.start), block.end.min(wanted.end));
-            self.cache.put(self.key(object, index), begin, &bytes[at(begin)..at(end)]);
-        }
+            (self.key(object, index), Part { begin, bytes: bytes.slice(at(begin)..at(end)) })
+        });
+        self.cache.put(blocks.collect());
         Ok((wanted.start, bytes))
     }
 
     /// What holds some ranges, from wherever it comes quickest.
     async fn extents(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Extents> {
-        let looks = wanted(ranges).into_iter().map(|(index, wanted)| {
-            let (cached, object) = (self.clone(), Arc::clone(object));
-            async move { cached.kept(&object, index, wanted).await }
-        });
-        let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-        let mut extents = Extents::new();
+        let wanted = wanted(ranges);
+        let keys = wanted.iter().map(|(index, range)| (self.key(object, *index), range.clone()));
+        let read = self.cache.read(&keys.collect::<Vec<_>>()).await;
         let mut missing = Vec::new();
-        for kept in looked {
-            match kept {
-                Kept::Here(part) => drop(extents.insert(part.begin, part.bytes)),
-                Kept::Missing(range) => missing.push(range),
+        let mut hit_bytes = 0;
+        for ((index, range), there) in wanted.into_iter().zip(&read.there) {
+            match there {
+                There::Enough => hit_bytes += range.end - range.start,
+                // Another part is wanted this time: the next time it may be a third.
+                There::Less => missing.push(object.bytes_of(index)),
+                There::Nothing => missing.push(range),
             }
         }
+        self.usage.hit(read.there.len() - missing.len(), hit_bytes);
+        self.usage.missed(missing.len());
         let fetches = runs(&missing).into_iter().map(|run| {
             let (cached, object) = (self.clone(), Arc::clone(object));
             async move { cached.fetch(&object, run).await }
         });
         let fetched: Vec<_> = stream::iter(fetches).buffered(AT_ONCE).try_collect().await?;
-        extents.extend(fetched);
-        Ok(extents)
+        let kept = read.parts.into_iter().map(|part| (part.begin, part.bytes));
+        Ok(kept.chain(fetched).collect())
     }
 
     async fn read(&self, object: &Arc<Object>, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -224,17 +207,9 @@ impl Cached {
     }
 }
 
-/// What the cache has of what is wanted of a block.
-enum Kept {
-    Here(Part),
-    /// What must be fetched.
-    Missing(Range<u64>),
-}
-
-/// Whether a request is for bytes of the object as it is now, and nothing else.
+/// Whether a request is for the object as it is now, and nothing else.
 fn is_plain(options: &GetOptions) -> bool {
-    !options.head
-        && options.version.is_none()
+    options.version.is_none()
         && options.if_match.is_none()
         && options.if_none_match.is_none()
         && options.if_modified_since.is_none()
@@ -279,8 +254,22 @@ impl ObjectStore for Cached {
             return self.inner.get_opts(path, options).await;
         }
         let Some(object) = self.object(path).await? else {
-            return self.inner.get_opts(path, options).await;
+            let is_look = options.head && !is_log(path);
+            let mut answer = self.inner.get_opts(path, options).await?;
+            if is_look {
+                // Whoever keeps what it reads must not go by a tag that does not tell versions apart.
+                answer.meta.e_tag = None;
+            }
+            return Ok(answer);
         };
+        if options.head {
+            return Ok(GetResult {
+                payload: GetResultPayload::Stream(stream::empty().boxed()),
+                meta: object.meta.clone(),
+                range: 0..0,
+                attributes: Default::default(),
+            });
+        }
         let range = match &options.range {
             None => 0..object.meta.size,
             Some(range) => match range.as_range(object.meta.size) {
