@@ -72,8 +72,8 @@ impl QueryService {
         check_named_once(columns.fields().iter().map(|field| field.name().as_str()))?;
         let columns = Arc::new(storable(&columns)?);
         let partitions = partitions(&columns, &create.partitioned_by)?;
-        let log = DeltaLog::in_session(&state, place.root.clone())?
-            .written_by(&session.principal.name);
+        let log =
+            DeltaLog::in_session(&state, place.root.clone())?.written_by(&session.principal.name);
         let written = match planned {
             Some(planned) => {
                 let sink = (&columns, partitions.as_slice());
