@@ -13,7 +13,7 @@ use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::time_comparison::analyzer_rules;
 
 /// The zone of `now()` and of times that are read with a zone and name none.
-pub const TIME_ZONE_DEFAULT: &str = "UTC";
+const TIME_ZONE_DEFAULT: &str = "UTC";
 
 /// The configuration of plans that run in one process, with as many partitions as it has cores.
 pub fn local_config(cores: usize) -> SessionConfig {
