@@ -59,8 +59,10 @@ impl FileFormat for NamedFiles {
         store: &Arc<dyn ObjectStore>,
         objects: &[ObjectMeta],
     ) -> Result<SchemaRef> {
-        let together = self.inner.infer_schema(state, store, objects).await;
-        let Err(error) = together else { return together };
+        let error = match self.inner.infer_schema(state, store, objects).await {
+            Ok(schema) => return Ok(schema),
+            Err(error) => error,
+        };
         // Which of them it is takes another look; the footers of the good ones are known by now.
         for object in objects {
             let alone = self.inner.infer_schema(state, store, std::slice::from_ref(object)).await;

@@ -57,8 +57,8 @@ fn missing(field: &Field, values: &ArrayRef, there: &BooleanBuffer, path: &str) 
             let map = values.as_map_opt()?;
             let DataType::Struct(pair) = entries.data_type() else { return None };
             let there = items_there(map.offsets(), &there, map.entries().len());
-            let columns = pair.iter().zip(map.entries().columns()).zip(["key", "value"]);
-            columns.into_iter().find_map(|((field, values), name)| {
+            let mut columns = pair.iter().zip(map.entries().columns()).zip(["key", "value"]);
+            columns.find_map(|((field, values), name)| {
                 missing(field, values, &there, &format!("{path}.{name}"))
             })
         }
