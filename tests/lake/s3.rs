@@ -7,8 +7,8 @@ use futures::TryStreamExt;
 use lakegate_tests::sql::{Sql, runtime};
 use lakegate_tests::{Cluster, Requirement, suite};
 use libtest_mimic::Trial;
+use object_store::ObjectStoreExt;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
 use crate::minio::{BUCKET, KEY, Minio, SECRET};

@@ -181,8 +181,8 @@ fn a_session_ends_with_its_user_and_with_its_password() {
     let (changed, dropped) = (login("changed", "first"), login("dropped", "first"));
     admin.run("ALTER USER changed PASSWORD 'second'");
     admin.run("DROP USER dropped");
-    assert_eq!(ends(changed), "token_expired");
-    assert_eq!(ends(dropped), "token_expired");
+    assert_eq!(ends(changed), "unauthenticated");
+    assert_eq!(ends(dropped), "unauthenticated");
     assert_eq!(login("changed", "second").run("SELECT 1"), [["1"]]);
     // What concerns others, or is no password, ends nothing.
     admin.run("COMMENT ON USER other IS 'of lab 3'");

@@ -84,9 +84,10 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let Some(unit) = unit_of(&expr, schema) else {
                 return Ok(Transformed::no(Expr::Between(Between { expr, negated, low, high })));
             };
-            let (low, high) = (fitted(*low, &unit, schema), fitted(*high, &unit, schema));
+            let [low, high] = [*low, *high].map(|bound| fitted(bound, &unit, schema));
             let changed = low.transformed || high.transformed;
-            let (low, high) = (Box::new(low.data), Box::new(high.data));
+            let [low, high] =
+                [low, high].map(|bound| Box::new(beside(bound.data, changed, &unit, schema)));
             let between = Expr::Between(Between { expr, negated, low, high });
             Ok(Transformed::new_transformed(between, changed))
         }
@@ -96,11 +97,23 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             };
             let list: Vec<_> = list.into_iter().map(|item| fitted(item, &unit, schema)).collect();
             let changed = list.iter().any(|item| item.transformed);
-            let list = list.into_iter().map(|item| item.data).collect();
+            let list = list.into_iter().map(|item| beside(item.data, changed, &unit, schema));
+            let list = list.collect();
             let in_list = Expr::InList(InList { expr, list, negated });
             Ok(Transformed::new_transformed(in_list, changed))
         }
         other => Ok(Transformed::no(other)),
+    }
+}
+
+/// One of several values that a time is compared with: as one type is found for all of them, texts
+/// follow where others have changed.
+fn beside(expression: Expr, changed: bool, unit: &DataType, schema: &DFSchema) -> Expr {
+    match expression.get_type(schema) {
+        Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) if changed => {
+            Expr::Cast(Cast::new(Box::new(expression), unit.clone()))
+        }
+        _ => expression,
     }
 }
 
