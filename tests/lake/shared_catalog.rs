@@ -69,7 +69,7 @@ fn servers_that_start_at_once_on_an_empty_database_share_one_admin() {
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     for server in &servers {
-        let users = connect(server, USER, PASSWORD).run("SELECT name FROM system.users");
+        let users = connect(server, USER, PASSWORD).run("SELECT name FROM system.principals");
         assert_eq!(users, [["admin"]]);
     }
 }

