@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use arrow::error::ArrowError;
+use ballista_core::error::BallistaError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
@@ -48,6 +49,10 @@ fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     }
     if let Some(inner) = error.downcast_ref::<ParquetError>() {
         return lakegate_lake::code_of_parquet(inner);
+    }
+    // What a task reads comes up through the writer of its shuffle files.
+    if let Some(BallistaError::DataFusionError(inner)) = error.downcast_ref::<BallistaError>() {
+        return code_of(inner);
     }
     match error.downcast_ref::<ArrowError>() {
         Some(inner) => code_of_arrow(inner),
