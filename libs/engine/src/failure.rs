@@ -50,9 +50,11 @@ fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     if let Some(inner) = error.downcast_ref::<ParquetError>() {
         return lakegate_lake::code_of_parquet(inner);
     }
-    // What a task reads comes up through the writer of its shuffle files.
-    if let Some(BallistaError::DataFusionError(inner)) = error.downcast_ref::<BallistaError>() {
-        return code_of(inner);
+    // What the writer of shuffle files puts round an error of its input.
+    match error.downcast_ref::<BallistaError>() {
+        Some(BallistaError::DataFusionError(inner)) => return code_of(inner),
+        Some(BallistaError::ArrowError(inner)) => return code_of_arrow(inner),
+        _ => {}
     }
     match error.downcast_ref::<ArrowError>() {
         Some(inner) => code_of_arrow(inner),

@@ -419,9 +419,10 @@ fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
     }
 }
 
-/// How errors of stores begin in texts that were made of them on the way up: by themselves, and
-/// below an error of Parquet.
-const STORE_IN_TEXT: [&str; 2] = ["Object Store error: Generic ", "External: Generic "];
+/// How errors of stores begin in texts that were made of them on the way up: by themselves, below an
+/// error of Parquet, and as our own readers tell them.
+const STORE_IN_TEXT: [&str; 3] =
+    ["Object Store error: Generic ", "External: Generic ", "External: the object store of "];
 
 /// The code of an error of reading a Parquet file, which may be one of its store: as it is, or in
 /// words.

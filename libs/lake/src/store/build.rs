@@ -40,7 +40,7 @@ impl Default for Bounds {
             requests: 64,
             // More than fit into the time, with the pauses below: time is what ends them.
             retries: 40,
-            retry_time: Duration::from_secs(120),
+            retry_time: Duration::from_secs(30),
             connect_time: Duration::from_secs(5),
             request_time: Duration::from_secs(60),
         }

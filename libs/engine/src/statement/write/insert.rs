@@ -11,6 +11,7 @@ use super::super::Error;
 use super::super::literals::keep_exact;
 use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::{reference_of, text_of};
+use super::super::repeated_columns;
 use super::Write;
 
 /// The statement of an `INSERT`.
@@ -91,6 +92,7 @@ fn query(query: Query) -> Result<Box<ParsedStatement>, Error> {
     let mut query = Sql::Query(Box::new(query));
     refuse_counted_set_operations(&query)?;
     keep_exact(&mut query);
+    repeated_columns::name_apart(&mut query);
     Ok(Box::new(ParsedStatement::Statement(Box::new(query))))
 }
 
