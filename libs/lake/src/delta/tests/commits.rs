@@ -194,7 +194,7 @@ async fn a_feature_that_a_table_does_not_use_keeps_nobody_from_adding_to_it() {
             let base = known.state(&lake.log(), AsOf::Latest).await.unwrap();
             commits.check_writable(&lake.log(), &base).await.unwrap();
             let files = written(&base, &format!("SELECT {n}")).await;
-            commits.append(&lake.log(), &base, files).await.unwrap();
+            commits.append(&lake.log(), &base, files, true).await.unwrap();
         }
         let checkpoint = lake.path().join("_delta_log/00000000000000000002.checkpoint.parquet");
         assert!(checkpoint.is_file(), "{protocol}");

@@ -33,7 +33,7 @@ async fn a_table_behind_a_link_is_read_and_written() {
     assert_eq!(rows(&base, "SELECT count(*), sum(n) FROM t WHERE n >= 0").await, ["28|406"]);
     let files = written(&base, "SELECT 100").await;
     let attempts = NonZeroUsize::MIN;
-    Commits::new(Arc::clone(&known), attempts).append(&log, &base, files).await.unwrap();
+    Commits::new(Arc::clone(&known), attempts).append(&log, &base, files, true).await.unwrap();
     assert_eq!(lake.rows("SELECT count(*), sum(n) FROM t").await, ["29|506"]);
     let newest = known.state(&log, AsOf::Latest).await.unwrap();
     assert_eq!(rows(&newest, "SELECT count(*), sum(n) FROM t").await, ["29|506"]);
