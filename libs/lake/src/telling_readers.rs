@@ -153,7 +153,7 @@ mod tests {
         for error in [
             reader.get_metadata(None).await.unwrap_err(),
             reader.get_bytes(0..4).await.unwrap_err(),
-            reader.get_byte_ranges(vec![0..4]).await.unwrap_err(),
+            reader.get_byte_ranges(vec![0..4, 4..8]).await.unwrap_err(),
         ] {
             assert_eq!(code_of_parquet(&error), ErrorCode::FileGone);
             let ParquetError::External(inner) = &error else { panic!("{error}") };
