@@ -86,7 +86,6 @@ mod tests {
     fn contradictions_are_refused() {
         for line in [
             "lakegate",
-            "lakegate executor",
             "lakegate executor --scheduler h:1 --memory lots",
             "lakegate executor --scheduler h:1 --cores 0",
             "lakegate sql -c a -f b",

@@ -139,8 +139,9 @@ mod tests {
             let file = std::fs::File::create(folder.path().join(name)).unwrap();
             ArrowWriter::try_new(file, Arc::clone(&schema), None).unwrap().close().unwrap();
         }
-        let (session, known) = (SessionContext::new(), Arc::new(DeltaTables::new(0)));
-        let state = session.state();
+        let known = Arc::new(DeltaTables::new(0));
+        // A context of its own each time: this one keeps listings.
+        let state = || SessionContext::new().state();
         let declaration = Declaration {
             format: Format::Parquet,
             location: Location::resolve(&format!("{}/", folder.path().display())).unwrap(),
@@ -148,17 +149,17 @@ mod tests {
             partition_columns: Vec::new(),
             options: Default::default(),
         };
-        let table = ExternalTable::discover(&state, &known, declaration.clone()).await.unwrap();
+        let table = ExternalTable::discover(&state(), &known, declaration.clone()).await.unwrap();
         std::fs::write(folder.path().join("b.parquet"), "x").unwrap();
 
-        let refused = ExternalTable::discover(&state, &known, declaration).await.unwrap_err();
+        let refused = ExternalTable::discover(&state(), &known, declaration).await.unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidFile);
         let told = lakegate_common::error::describe(&refused);
         assert!(told.contains("/b.parquet"), "{told}");
 
         let versions = TakenVersions::new(known);
-        let table = table_provider(&state, &versions, &table, StringLayout::Plain).await.unwrap();
-        let failed = table.scan(&state, None, &[], None).await.unwrap_err();
+        let table = table_provider(&state(), &versions, &table, StringLayout::Plain).await.unwrap();
+        let failed = table.scan(&state(), None, &[], None).await.unwrap_err();
         assert!(failed.to_string().contains("/b.parquet"), "{failed}");
     }
 }

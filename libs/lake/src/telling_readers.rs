@@ -142,7 +142,8 @@ mod tests {
         let inner = Arc::new(DefaultParquetFileReaderFactory::new(Arc::clone(store)));
         let url = ObjectStoreUrl::parse("s3://bucket/").unwrap();
         let readers = TellingReaders::new(inner, Arc::clone(store), url);
-        let file = PartitionedFile::new("t/p=a%2Fb/x.parquet", 100);
+        let mut file = PartitionedFile::new("t/x.parquet", 100);
+        file.object_meta.location = Path::parse("t/p=a%2Fb/x.parquet").unwrap();
         readers.create_reader(0, file, None, &ExecutionPlanMetricsSet::new()).unwrap()
     }
 
