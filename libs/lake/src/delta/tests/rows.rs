@@ -156,7 +156,7 @@ async fn text_and_bytes_come_through_deleted_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_file_with_deleted_rows_is_read_by_every_partition() {
+async fn one_file_with_deleted_rows_is_divided_and_each_row_left_comes_once() {
     let mut lake = Lake::with_vectors(json!([column("n", "long")]));
     let add = numbers(&lake, "a.parquet", 0..400);
     let deleted: Vec<u64> = (0..400).filter(|row| row % 7 == 3).collect();
@@ -164,7 +164,8 @@ async fn one_file_with_deleted_rows_is_read_by_every_partition() {
     lake.commit([add]);
     let session = session();
     // A scan of no more rows than a batch has is not worth dividing.
-    session.state_ref().write().config_mut().options_mut().execution.batch_size = 16;
+    let state = session.state_ref();
+    state.write().config_mut().options_mut().set("datafusion.execution.batch_size", "16").unwrap();
     let plan = planned(&session, &lake.open(AsOf::Latest).await, "SELECT n FROM t").await;
     assert_eq!(plan.name(), "DeltaScanExec");
     assert_eq!(plan.output_partitioning().partition_count(), 4);
@@ -172,7 +173,6 @@ async fn one_file_with_deleted_rows_is_read_by_every_partition() {
     for partition in execute_stream_partitioned(plan, session.task_ctx()).unwrap() {
         let batches: Vec<_> = partition.try_collect().await.unwrap();
         let read: Vec<String> = batches.iter().flat_map(batch_lines).collect();
-        assert!(read.len() > 50, "{read:?}");
         all.extend(read);
     }
     let left = (0..400_u64).filter(|row| !deleted.contains(row));

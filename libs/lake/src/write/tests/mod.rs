@@ -209,10 +209,10 @@ async fn a_null_where_none_may_be_fails_and_its_files_can_be_removed() {
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
     let removed = remove_files(&store, &write, &HashSet::new()).await.unwrap();
     assert!(removed > 0);
-    let left: Vec<_> =
-        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
-    let is_finished = |path: &&std::path::PathBuf| path.extension().is_some_and(|e| e == "parquet");
-    assert_eq!(left.iter().find(is_finished), None, "{left:?}");
+    // An upload that was given up may still be on its way out.
+    let left = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    let finished = |file: &fs::DirEntry| file.path().extension().is_some_and(|e| e == "parquet");
+    assert_eq!(left.filter(finished).count(), 0);
 }
 
 #[tokio::test]
