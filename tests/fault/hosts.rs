@@ -1,7 +1,12 @@
 //! A fleet whose executors are on hosts of their own, so that their cables can be taken out.
 
+use std::time::Duration;
+
 use lakegate_tests::network::{Host, Network};
 use lakegate_tests::{Executor, Server, cluster, executor, server};
+
+/// How long a cable is out.
+pub(crate) const OUTAGE: Duration = Duration::from_secs(30);
 
 /// A server and one executor on each host of a network.
 pub(crate) struct Hosts {

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 use lakegate_tests::{Requirement, cluster, tests, wait, workload};
 use libtest_mimic::Trial;
 
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, OUTAGE};
 
-/// How long the cable is out.
-const OUTAGE: Duration = Duration::from_secs(30);
 /// How long a query may take that begins before the outage.
 const QUERY_DEADLINE: Duration = Duration::from_secs(300);
 

@@ -10,13 +10,11 @@ use lakegate_tests::sql::Sql;
 use lakegate_tests::{Requirement, cluster, tests, wait, workload};
 use libtest_mimic::Trial;
 
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, OUTAGE};
 use crate::tpch::{self, Query};
 
 /// Executors, of one core each.
 const EXECUTORS: usize = 2;
-/// How long each cable is out.
-const OUTAGE: Duration = Duration::from_secs(30);
 /// Holds how many outages a run makes. Each takes its half minute, so a run makes few unless told.
 const OUTAGES_VARIABLE: &str = "LAKEGATE_TEST_OUTAGES";
 const OUTAGES_DEFAULT: usize = 2;

@@ -472,7 +472,8 @@ pub fn code_of_store(error: &object_store::Error) -> ErrorCode {
 fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |cause| cause.source());
     causes.any(|cause| match cause.downcast_ref::<KernelError>() {
-        // These two do not name their causes as such.
+        // These do not name their causes as such.
+        Some(KernelError::Backtraced { source, .. }) => is_disk_full(source.as_ref()),
         Some(KernelError::IOError(error)) => is_full(error),
         Some(KernelError::ObjectStore(error)) => is_disk_full(error),
         _ => cause.downcast_ref::<std::io::Error>().is_some_and(is_full),
@@ -485,6 +486,8 @@ fn is_full(error: &std::io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::backtrace::Backtrace;
+
     use super::*;
 
     #[test]
@@ -492,7 +495,11 @@ mod tests {
         let full = || std::io::Error::from(ErrorKind::StorageFull);
         let stored =
             object_store::Error::Generic { store: "LocalFileSystem", source: full().into() };
-        for source in [KernelError::from(full()), KernelError::IOError(full()), stored.into()] {
+        let traced = KernelError::Backtraced {
+            source: Box::new(KernelError::IOError(full())),
+            backtrace: Box::new(Backtrace::force_capture()),
+        };
+        for source in [KernelError::IOError(full()), traced, stored.into()] {
             let source = Box::new(source);
             let failed = Error::CommitFailed { location: "t".to_string(), source };
             assert_eq!(failed.code(), ErrorCode::DiskFull, "{failed:?}");

@@ -97,6 +97,14 @@ impl Location {
         (!self.is_remote()).then(|| followed(&fixed_part(Path::new(&self.text))))
     }
 
+    /// The same place without links on the way to it, as far as it is there.
+    pub(crate) fn without_links(self) -> Self {
+        match self.is_remote() {
+            true => self,
+            false => Self { text: followed(Path::new(&self.text)).to_string_lossy().into_owned() },
+        }
+    }
+
     /// Whether it lies in an object store.
     pub fn is_remote(&self) -> bool {
         self.text.contains("://")

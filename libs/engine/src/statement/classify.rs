@@ -7,10 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     UnaryOperator, Use, Value,
 };
 
-use super::literals::keep_exact;
-use super::multisets::refuse_counted_set_operations;
 use super::names::{key_of, reference_of, text_of};
-use super::{Command, DropKind, Error, Statement, Write, repeated_columns, show, write};
+use super::{Command, DropKind, Error, Statement, Write, query, show, write};
 
 pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Statement, Error> {
     match statement {
@@ -35,9 +33,7 @@ pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Stateme
 fn classify_sql(mut sql: Sql, fold: bool) -> Result<Statement, Error> {
     match sql {
         Sql::Query(_) => {
-            refuse_counted_set_operations(&sql)?;
-            keep_exact(&mut sql);
-            repeated_columns::name_apart(&mut sql);
+            query::settle(&mut sql)?;
             Ok(Statement::Query(Box::new(ParsedStatement::Statement(Box::new(sql)))))
         }
         Sql::ExplainTable { table_name, .. } => {

@@ -9,6 +9,7 @@ mod multisets;
 mod names;
 mod nesting;
 mod properties;
+mod query;
 mod refused;
 mod repeated_columns;
 mod show;

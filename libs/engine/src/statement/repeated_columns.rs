@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 /// Gives the second and later of equal columns a name of their own, such as `id_1`: people and tools
 /// write `SELECT id, id`, and the planner would refuse it.
-pub(super) fn name_apart(sql: &mut Sql) {
+pub(super) fn name_repeated(sql: &mut Sql) {
     // Nothing breaks this walk off.
     let _ = sql.visit(&mut Apart);
 }
@@ -84,7 +84,7 @@ mod tests {
 
     fn apart(sql: &str) -> String {
         let mut statements = Parser::parse_sql(&GenericDialect {}, sql).unwrap();
-        name_apart(&mut statements[0]);
+        name_repeated(&mut statements[0]);
         statements[0].to_string()
     }
 

@@ -146,8 +146,7 @@ impl DeltaLog {
         Self { root, store, user: None }
     }
 
-    /// The log of the table at `root`, to which links may lead, in the store that the session has
-    /// for it.
+    /// The log of the table at `root`, in the store that the session has for it.
     ///
     /// # Errors
     /// [`Error::UnknownScheme`] where the session has none.
@@ -157,7 +156,7 @@ impl DeltaLog {
             scheme: root.url().scheme().to_string(),
             location: root.to_string(),
         })?;
-        Ok(Self::new(store, root.followed()))
+        Ok(Self::new(store, root))
     }
 
     /// The same log; commits to it tell that `user` has made them.

@@ -160,7 +160,7 @@ impl QueryService {
         };
         let location = Location::read(location)?;
         check_reach(seen, Privilege::Write, &location)?;
-        let root = TableRoot::parse(location.as_str())?;
+        let root = TableRoot::parse(location.as_str())?.followed();
         // What lies there is somebody's, and would go with the table if it could not be made.
         if !self.is_empty(&root).await? {
             return Err(Error::PlaceTaken { location: location.as_str().to_string() });

@@ -13,10 +13,9 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::super::governance::{Reader, expected, holds};
-use super::super::literals::keep_exact;
-use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::reference_of;
 use super::super::properties::properties;
+use super::super::query::settle;
 use super::super::{Error, NESTING_MAX, versions};
 use super::{CreateTable, Write};
 
@@ -115,8 +114,7 @@ fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
             return Err(expected("columns or AS with a query, not both"));
         }
         let mut query = Sql::Query(reader.parser.parse_query().map_err(Error::Syntax)?);
-        refuse_counted_set_operations(&query)?;
-        keep_exact(&mut query);
+        settle(&mut query)?;
         create.query = Some(Box::new(ParsedStatement::Statement(Box::new(query))));
     } else if create.columns.is_empty() {
         return Err(expected("columns in brackets, or AS with a query"));

@@ -8,10 +8,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::Error;
-use super::super::literals::keep_exact;
-use super::super::multisets::refuse_counted_set_operations;
 use super::super::names::{reference_of, text_of};
-use super::super::repeated_columns;
+use super::super::query::settle;
 use super::Write;
 
 /// The statement of an `INSERT`.
@@ -90,9 +88,7 @@ fn text_of_value(value: Value) -> Option<String> {
 
 fn query(query: Query) -> Result<Box<ParsedStatement>, Error> {
     let mut query = Sql::Query(Box::new(query));
-    refuse_counted_set_operations(&query)?;
-    keep_exact(&mut query);
-    repeated_columns::name_apart(&mut query);
+    settle(&mut query)?;
     Ok(Box::new(ParsedStatement::Statement(Box::new(query))))
 }
 
