@@ -7,6 +7,8 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::security_barrier::ViewFailure;
+
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
     match error {
@@ -40,6 +42,9 @@ pub fn code_of(error: &DataFusionError) -> ErrorCode {
 fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorCode {
     if let Some(inner) = error.downcast_ref::<lakegate_lake::Error>() {
         return inner.code();
+    }
+    if let Some(inner) = error.downcast_ref::<ViewFailure>() {
+        return inner.code;
     }
     match error.downcast_ref::<ArrowError>() {
         Some(inner) => code_of_arrow(inner),

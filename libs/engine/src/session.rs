@@ -7,6 +7,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 use crate::cooperative_fan_out::CooperativeFanOut;
+use crate::security_barrier::{Planner, PushHarmlessPredicates};
 
 /// The configuration of plans that run in one process, with as many partitions as it has cores.
 pub fn local_config(cores: usize) -> SessionConfig {
@@ -28,6 +29,8 @@ pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionSt
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_query_planner(Arc::new(Planner))
+        .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
         .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
         .build()
 }

@@ -97,6 +97,12 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// A path through links that leave the location it belongs to.
+    #[error("a link leads out of the location of {location:?}")]
+    LeadsOut {
+        /// The path as it is named.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -290,7 +296,7 @@ impl Coded for Error {
             | Error::UnknownFormat { .. }
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
-            Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::NoAccess { .. } | Error::LeadsOut { .. } => ErrorCode::PermissionDenied,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }

@@ -18,6 +18,7 @@ use datafusion::prelude::SessionConfig;
 use lakegate_engine::channel::with_cluster_settings;
 use lakegate_engine::constant_rows::ConstantRowsInMemory;
 use lakegate_engine::cooperative_fan_out::CooperativeFanOut;
+use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
 
 use super::Config;
 use crate::query::QueryId;
@@ -99,7 +100,9 @@ pub(super) fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> 
         .with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
+        .with_query_planner(Arc::new(Planner))
         .with_optimizer_rules(ballista_default_optimizer_rules())
+        .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
         .with_physical_optimizer_rule(Arc::new(CooperativeFanOut))
         .with_physical_optimizer_rule(Arc::new(ConstantRowsInMemory))
         .with_scalar_functions(ballista_scalar_functions())

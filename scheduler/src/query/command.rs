@@ -16,6 +16,7 @@ use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
 use super::names::absolute;
+use super::places::check_place;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::views::with_column_names;
@@ -156,7 +157,7 @@ impl QueryService {
         }
         let location = Location::read(location)?;
         // Before anything is looked at that lies there.
-        seen.check_url(Privilege::Read, location.as_str())?;
+        check_place(&seen, Privilege::Read, &location).await?;
         let declaration = Declaration {
             format: ddl.file_type.parse()?,
             location: location.existing()?,
