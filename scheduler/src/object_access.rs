@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use lakegate_catalog::{Catalog, LocationUrl};
-use lakegate_lake::{Error, Location};
 use lakegate_lake::store::{Access, AccessSource, StoreUrl};
+use lakegate_lake::{Error, Location};
 
 /// How long an answer may be used: the longest time that new keys of a credential go unnoticed here.
 const VALID: Duration = Duration::from_secs(5);

@@ -45,7 +45,10 @@ fn alone() -> Cluster {
 
 fn external(name: &str, location: &Path) -> String {
     let options = "OPTIONS ('format.has_header' 'true')";
-    format!("CREATE EXTERNAL TABLE {name} STORED AS CSV LOCATION '{}' {options}", location.display())
+    format!(
+        "CREATE EXTERNAL TABLE {name} STORED AS CSV LOCATION '{}' {options}",
+        location.display()
+    )
 }
 
 fn a_link_leads_nobody_out_of_a_location() {

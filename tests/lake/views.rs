@@ -155,7 +155,8 @@ fn explain_shows_nothing_of_what_lies_below_a_view() {
                 "EXPLAIN FORMAT TREE",
                 "EXPLAIN FORMAT GRAPHVIZ",
             ] {
-                let sql = format!("{explain} SELECT name FROM {view} WHERE name > '0' AND 1 / n = 1");
+                let sql =
+                    format!("{explain} SELECT name FROM {view} WHERE name > '0' AND 1 / n = 1");
                 let Ok(rows) = ann.rows(&sql) else {
                     assert_hidden(&ann.fail(&sql).to_string());
                     continue;
@@ -163,7 +164,10 @@ fn explain_shows_nothing_of_what_lies_below_a_view() {
                 let told = format!("{rows:?}");
                 assert_hidden(&told);
                 assert!(told.contains(view), "{sql}: {told}");
-                assert!(!told.contains("bytes_scanned") && !told.contains("to scan"), "{sql}: {told}");
+                assert!(
+                    !told.contains("bytes_scanned") && !told.contains("to scan"),
+                    "{sql}: {told}"
+                );
             }
         }
         let told = format!("{:?}", admin.run("EXPLAIN SELECT name FROM filtered"));
@@ -205,7 +209,10 @@ fn what_fails_inside_of_a_view_is_told_without_its_cause() {
                 let told = ann.fail(&sql);
                 assert_eq!(told.code(), "data_error", "{sql}: {told}");
                 assert_hidden(&told.to_string());
-                assert!(told.to_string().contains(&format!("view lakegate.public.{name}")), "{told}");
+                assert!(
+                    told.to_string().contains(&format!("view lakegate.public.{name}")),
+                    "{told}"
+                );
             }
             let told = admin.fail(&format!("SELECT k FROM {name}")).to_string();
             assert!(told.contains("SECRET") || told.contains("ivide"), "{told}");
@@ -232,7 +239,7 @@ fn the_query_of_a_view_is_for_who_manages_it() {
     both(|cluster, mut admin, mut ann| {
         ann.run("SET lakegate.execution.tier = 'auto'");
         let http = lakegate_tests::http::Http::new(cluster.server.address(), "ann", PASSWORD);
-        let mut surfaces = |ann: &mut Sql| {
+        let surfaces = |ann: &mut Sql| {
             let rows = ann.run(
                 "SELECT definition FROM information_schema.views WHERE table_name = 'filtered'",
             );
@@ -259,7 +266,10 @@ fn a_view_of_a_view_hides_what_its_maker_may_not_read() {
         ann.run("GRANT SELECT ON VIEW work.outer TO bob");
         let mut bob = Sql::connect(&cluster.server.url(), "bob", PASSWORD).unwrap();
         for reader in [&mut ann, &mut bob] {
-            assert_eq!(reader.run("SELECT CAST(name AS INT) FROM work.outer WHERE 1 / n = 1"), [["10"]]);
+            assert_eq!(
+                reader.run("SELECT CAST(name AS INT) FROM work.outer WHERE 1 / n = 1"),
+                [["10"]]
+            );
             assert_hidden(&format!("{:?}", reader.run("EXPLAIN SELECT * FROM work.outer")));
         }
         let told = format!("{:?}", bob.run("EXPLAIN SELECT * FROM work.outer"));

@@ -69,8 +69,11 @@ impl Explanation {
 
     /// The stages as they ran on executors.
     pub(super) fn stages(&mut self, stages: Vec<StageReport>) {
-        // What lies below a view may be a stage of its own.
-        for stage in if self.hides { Vec::new() } else { stages } {
+        if self.hides {
+            // What lies below a view may be a stage of its own.
+            return;
+        }
+        for stage in stages {
             self.push(
                 &format!("stage {} ({} tasks)", stage.stage_id, stage.tasks),
                 stage.plan_with_metrics,

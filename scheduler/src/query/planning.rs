@@ -45,9 +45,10 @@ async fn told(
     error: DataFusionError,
 ) -> Error {
     let error = Error::Planning(error);
-    let mut blamed = views.first().filter(|_| !is_of_the_statement(error.code())).map(|view| {
-        ViewFailure::hiding(&view.0, error.code(), &error)
-    });
+    let mut blamed = views
+        .first()
+        .filter(|_| !is_of_the_statement(error.code()))
+        .map(|view| ViewFailure::hiding(&view.0, error.code(), &error));
     for (view, inside) in views {
         if let Err(cause) = made(state, inside).await {
             let cause = Error::Planning(cause);

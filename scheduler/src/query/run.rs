@@ -282,7 +282,8 @@ impl QueryService {
 
 /// The files of this machine that a plan reads, and the folders where it writes.
 fn local_files(plan: &dyn ExecutionPlan) -> Vec<Path> {
-    let mut files: Vec<_> = plan.children().into_iter().flat_map(|child| local_files(child.as_ref())).collect();
+    let mut files: Vec<_> =
+        plan.children().into_iter().flat_map(|child| local_files(child.as_ref())).collect();
     if let Some(write) = plan.downcast_ref::<FileWriteExec>() {
         let root = &write.write().root;
         files.extend(root.local_path().map(|_| root.folder().clone()));

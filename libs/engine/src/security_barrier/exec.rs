@@ -41,7 +41,8 @@ impl SecurityBarrierExec {
     }
 
     fn hiding(view: &str, error: DataFusionError) -> DataFusionError {
-        let is_of_ballista = |inner: &(dyn std::error::Error + 'static)| inner.is::<BallistaError>();
+        let is_of_ballista =
+            |inner: &(dyn std::error::Error + 'static)| inner.is::<BallistaError>();
         match error.find_root() {
             // It tells of operators and not of tables.
             DataFusionError::ResourcesExhausted(_) => return error,

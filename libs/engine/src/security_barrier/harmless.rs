@@ -6,7 +6,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Extension, Filter, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, Extension, Filter, LogicalPlan, Operator,
+};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
@@ -134,12 +136,14 @@ fn comes_from_a_table(plan: &LogicalPlan, index: usize) -> bool {
         LogicalPlan::Union(union) => {
             union.inputs.iter().all(|input| comes_from_a_table(input, index))
         }
-        LogicalPlan::Projection(projection) => {
-            projection.expr.get(index).is_some_and(|expression| passes(expression, &projection.input))
-        }
-        LogicalPlan::Aggregate(aggregate) => {
-            aggregate.group_expr.get(index).is_some_and(|expression| passes(expression, &aggregate.input))
-        }
+        LogicalPlan::Projection(projection) => projection
+            .expr
+            .get(index)
+            .is_some_and(|expression| passes(expression, &projection.input)),
+        LogicalPlan::Aggregate(aggregate) => aggregate
+            .group_expr
+            .get(index)
+            .is_some_and(|expression| passes(expression, &aggregate.input)),
         LogicalPlan::Join(join) => {
             let (qualifier, field) = join.schema.qualified_field(index);
             let column = Column::new(qualifier.cloned(), field.name());

@@ -78,9 +78,9 @@ impl SecurityBarrier {
 /// # Errors
 /// DataFusion's own.
 pub fn guarded(plan: LogicalPlan, view: &str) -> Result<LogicalPlan> {
-    let behind = |plan: LogicalPlan| LogicalPlan::Extension(Extension {
-        node: Arc::new(SecurityBarrier::new(view, plan)),
-    });
+    let behind = |plan: LogicalPlan| {
+        LogicalPlan::Extension(Extension { node: Arc::new(SecurityBarrier::new(view, plan)) })
+    };
     let guard_subquery = |expression: Expr| {
         Ok(match expression {
             Expr::ScalarSubquery(subquery) if subquery.outer_ref_columns.is_empty() => {

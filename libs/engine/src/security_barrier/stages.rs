@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn a_stage_is_below_a_barrier_when_a_later_one_has_it() {
-        let stage = |has_barrier, readers: &[usize]| Stage { has_barrier, readers: readers.to_vec() };
+        let stage =
+            |has_barrier, readers: &[usize]| Stage { has_barrier, readers: readers.to_vec() };
         let stages = HashMap::from([
             (1, stage(false, &[3])),
             (2, stage(false, &[4])),

@@ -55,11 +55,14 @@ fn parted(plan: &str) -> (&str, &str) {
 #[tokio::test]
 async fn only_what_fails_for_no_row_passes() {
     let (_folder, session) = session().await;
-    for passes in ["n = 5", "n > 3 AND name IN ('a', 'b')", "NOT n <= 4", "n IS NULL OR name = 'a'"] {
+    for passes in ["n = 5", "n > 3 AND name IN ('a', 'b')", "NOT n <= 4", "n IS NULL OR name = 'a'"]
+    {
         let plan = logical(&session, &format!("SELECT name FROM v WHERE {passes}")).await;
         assert!(!parted(&plan).0.contains("Filter"), "{plan}");
     }
-    for stays in ["1 / n = 1", "CAST(name AS INT) = 10", "name LIKE 'h%'", "n + 1 = 2", "n = length(name)"] {
+    for stays in
+        ["1 / n = 1", "CAST(name AS INT) = 10", "name LIKE 'h%'", "n + 1 = 2", "n = length(name)"]
+    {
         let plan = logical(&session, &format!("SELECT name FROM v WHERE {stays} AND n = 7")).await;
         let (above, below) = parted(&plan);
         assert!(above.contains("Filter") && !above.contains("Int64(7)"), "{plan}");

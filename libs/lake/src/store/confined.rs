@@ -114,7 +114,7 @@ fn followed(path: &LocalPath) -> io::Result<PathBuf> {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        fmt::Display::fmt(&self.inner, f)
     }
 }
 
@@ -166,7 +166,7 @@ impl ObjectStore for Confined {
         let listed = self.inner.list(prefix);
         let checked = async move {
             store.check_folder(folder.as_ref()).await?;
-            Ok(listed.and_then(move |found| {
+            Ok::<_, object_store::Error>(listed.and_then(move |found| {
                 let store = store.clone();
                 async move { store.check(&found.location).await.map(|()| found) }
             }))
@@ -183,7 +183,7 @@ impl ObjectStore for Confined {
         let listed = self.inner.list_with_offset(prefix, offset);
         let checked = async move {
             store.check_folder(folder.as_ref()).await?;
-            Ok(listed.and_then(move |found| {
+            Ok::<_, object_store::Error>(listed.and_then(move |found| {
                 let store = store.clone();
                 async move { store.check(&found.location).await.map(|()| found) }
             }))
@@ -266,7 +266,10 @@ mod tests {
         let (folder, store, path) = store();
         for name in ["link/file.csv", "linked.csv", "link/new.csv", "new.csv", "link/a/b.csv"] {
             let path = path(name);
-            assert!(store.get(&path).await.unwrap_err().to_string().contains("leads out"), "{name}");
+            assert!(
+                store.get(&path).await.unwrap_err().to_string().contains("leads out"),
+                "{name}"
+            );
             assert!(store.head(&path).await.is_err(), "{name}");
             assert!(store.put(&path, "1".into()).await.is_err(), "{name}");
             assert!(store.put_multipart(&path).await.is_err(), "{name}");

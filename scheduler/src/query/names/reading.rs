@@ -12,8 +12,8 @@ use lakegate_engine::statement::Reading;
 use lakegate_lake::delta::{AsOf, DeltaLog};
 use lakegate_lake::{ExternalTable, Format, delta_table};
 
-use super::constant::{constant, milliseconds};
 use super::below::Below;
+use super::constant::{constant, milliseconds};
 use super::{Declared, Resolver, absolute, declared};
 use crate::query::Error;
 

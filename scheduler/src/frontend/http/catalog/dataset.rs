@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName, Privilege};
+use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName};
 use lakegate_common::ErrorCode;
 use lakegate_engine::schema;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ impl Resource for Dataset {
         let project = view.seen.project_by_id(schema.project)?;
         let object = Object::Dataset(id);
         let may_know = view.manages(object);
-        let may_see = may_see_definition(&view.seen, dataset);
+        let may_see = query::may_see_definition(&view.seen, dataset);
         let mut shown = Self {
             id: id.to_string(),
             project_id: project.id.to_string(),
