@@ -7,12 +7,15 @@ use ballista_core::error::BallistaError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{LexRequirement, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_expr::{
+    Distribution, EquivalenceProperties, LexRequirement, OrderingRequirements, PhysicalExpr,
+};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, PlanProperties,
 };
 use futures::StreamExt;
 
@@ -27,12 +30,16 @@ use crate::failure;
 pub struct SecurityBarrierExec {
     input: Arc<dyn ExecutionPlan>,
     view: Arc<str>,
+    properties: Arc<PlanProperties>,
 }
 
 impl SecurityBarrierExec {
     /// The barrier above `input`, the rows of `view`, which is a full name.
     pub fn new(input: Arc<dyn ExecutionPlan>, view: &str) -> Self {
-        Self { input, view: view.into() }
+        let nothing_else = EquivalenceProperties::new(input.schema());
+        let properties = PlanProperties::clone(input.properties());
+        let properties = Arc::new(properties.with_eq_properties(nothing_else));
+        Self { input, view: view.into(), properties }
     }
 
     /// The view's full name.
@@ -72,19 +79,28 @@ impl ExecutionPlan for SecurityBarrierExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
 
     /// Where it says that it keeps the order, DataFusion sorts below it instead of above: by the
     /// caller's expressions, and on rows that a join of the view leaves out.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![self.input.output_ordering().is_some()]
+        vec![false]
     }
 
-    /// The order that the view gives by itself, so that no sort takes its place.
+    /// The order that the view gives by itself, or DataFusion would take that for a sort in vain.
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         let ordering = self.input.output_ordering().cloned();
         vec![ordering.map(|ordering| OrderingRequirements::new(LexRequirement::from(ordering)))]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let is_one = self.input.output_partitioning().partition_count() == 1;
+        let distribution = match is_one && self.input.output_ordering().is_some() {
+            true => Distribution::SinglePartition,
+            false => Distribution::UnspecifiedDistribution,
+        };
+        InputDistributionRequirements::new(vec![distribution])
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -107,7 +123,7 @@ impl ExecutionPlan for SecurityBarrierExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self { input, view: Arc::clone(&self.view) })),
+            Ok([input]) => Ok(Arc::new(Self::new(input, &self.view))),
             Err(children) => internal_err!("{} has {} children", self.name(), children.len()),
         }
     }
