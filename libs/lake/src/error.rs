@@ -111,6 +111,12 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// A path through links that leave the location it belongs to.
+    #[error("a link leads out of the location of {location:?}")]
+    LeadsOut {
+        /// The path as it is named.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -324,7 +330,7 @@ impl Coded for Error {
             | Error::UnknownFormat { .. }
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
-            Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::NoAccess { .. } | Error::LeadsOut { .. } => ErrorCode::PermissionDenied,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }
