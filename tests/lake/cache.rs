@@ -1,5 +1,6 @@
 //! Objects that are read again: from the cache, and never another version than the store has.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::stored;
 
 /// Disk space that the caches of these tests have.
 const DISK: u64 = 3 << 20;
+/// Where a record has the name of its first block, and how long that is.
+const NAME_AT: usize = 12;
+const NAME_BYTES: usize = 32;
 /// How long blocks may wait to be written.
 const WRITE_DEADLINE: Duration = Duration::from_secs(20);
 const QUERY: &str = "SELECT count(*), sum(n) FROM numbers WHERE n >= 0";
@@ -98,11 +102,12 @@ fn bytes_in(folder: &Path) -> u64 {
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
-/// What was written at once in the files of a cache: each begins with the same bytes.
-fn records_in(folder: &Path) -> usize {
+/// The names of the first blocks of each record in the files of a cache.
+fn blocks_in(folder: &Path) -> HashSet<Vec<u8>> {
     let files = fs::read_dir(folder).unwrap().flatten().map(|file| file.path());
-    let files = files.map(|path| fs::read(path).unwrap());
-    files.map(|bytes| bytes.windows(4).filter(|window| window == b"LGB3").count()).sum()
+    let files: Vec<_> = files.map(|path| fs::read(path).unwrap()).collect();
+    let named = |record: &[u8]| Some(record.strip_prefix(b"LGB3")?[NAME_AT - 4..].to_vec());
+    files.iter().flat_map(|bytes| bytes.windows(NAME_AT + NAME_BYTES).filter_map(named)).collect()
 }
 
 fn what_was_read_once_comes_from_the_cache() {
@@ -144,12 +149,14 @@ fn a_file_is_kept_by_one_executor() {
     }
     let caches = cluster.executors.iter().map(|executor| executor.data_folder().join("cache"));
     let caches: Vec<_> = caches.collect();
-    // Each of the four files is read at once, and written a little after that.
-    let files = wait::until("all files on disk", WRITE_DEADLINE, || {
-        let counts: Vec<_> = caches.iter().map(|cache| records_in(cache)).collect();
-        if counts.iter().sum::<usize>() >= 4 { Ok(counts) } else { Err(format!("{counts:?}")) }
+    // Each of the four files is one block, written a little after it was read.
+    let blocks = wait::until("all files on disk", WRITE_DEADLINE, || {
+        let blocks: Vec<_> = caches.iter().map(|cache| blocks_in(cache)).collect();
+        let count = blocks.iter().map(HashSet::len).sum::<usize>();
+        if count >= 4 { Ok(blocks) } else { Err(format!("{count} blocks")) }
     });
-    assert_eq!(files, [2, 2], "a file was read by both executors, or all by one");
+    let counts: Vec<_> = blocks.iter().map(HashSet::len).collect();
+    assert_eq!(counts, [2, 2], "a file was read by both executors, or all by one");
 }
 
 fn killed_executors_leave_no_more_than_the_bound_and_start_with_it() {

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
+use lakegate_tests::server::Options;
 use lakegate_tests::sql::{Sql, runtime};
 use lakegate_tests::{Cluster, Requirement, suite};
 use libtest_mimic::Trial;
@@ -34,10 +35,15 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// A server with two executors, and a bucket with the Delta and Parquet tables of the SQL tests.
 pub(crate) fn lake() -> (Minio, Cluster, Sql) {
+    lake_with(Options::default())
+}
+
+/// As [`lake`], with a server of one's own making.
+fn lake_with(options: Options) -> (Minio, Cluster, Sql) {
     let minio = Minio::start();
     stored::upload(minio.store(), "raw");
     stored::upload(minio.store(), "outside");
-    let cluster = Cluster::start(2);
+    let cluster = Cluster::start_with(options, 2);
     let mut admin = cluster.server.connect();
     admin.run(&format!(
         "CREATE CREDENTIAL minio TYPE S3 WITH (access_key_id = '{KEY}', secret_access_key = '{SECRET}')"
@@ -124,7 +130,9 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn within_locations() {
-    let (_minio, cluster, mut admin) = lake();
+    // Hosts that are not there are asked for no longer than it takes to see.
+    let impatient = Options::default().with_variable("LAKEGATE_STORE__RETRIES", "3");
+    let (_minio, cluster, mut admin) = lake_with(impatient);
     let table = |name: &str, path: &str| {
         format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://{BUCKET}/{path}'")
     };

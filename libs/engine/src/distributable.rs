@@ -17,6 +17,8 @@ use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::security_barrier::SecurityBarrier;
+
 /// Rows in memory that a plan may carry to executors, in bytes.
 pub const INLINE_BYTES_MAX: usize = 16 << 20;
 
@@ -78,7 +80,11 @@ pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
                 let Expr::ScalarSubquery(subquery) = part else {
                     return Ok(TreeNodeRecursion::Continue);
                 };
-                let one_row = subquery.subquery.max_rows().is_some_and(|rows| rows <= 1);
+                let rows = match SecurityBarrier::of(&subquery.subquery) {
+                    Some(barrier) => barrier.input().max_rows(),
+                    None => subquery.subquery.max_rows(),
+                };
+                let one_row = rows.is_some_and(|rows| rows <= 1);
                 if one_row || !subquery.outer_ref_columns.is_empty() {
                     return Ok(TreeNodeRecursion::Continue);
                 }

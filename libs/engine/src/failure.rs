@@ -9,6 +9,8 @@ use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::security_barrier::ViewFailure;
+
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
     match error {
@@ -50,9 +52,14 @@ fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     if let Some(inner) = error.downcast_ref::<ParquetError>() {
         return lakegate_lake::code_of_parquet(inner);
     }
-    // What a task reads comes up through the writer of its shuffle files.
-    if let Some(BallistaError::DataFusionError(inner)) = error.downcast_ref::<BallistaError>() {
-        return code_of(inner);
+    if let Some(inner) = error.downcast_ref::<ViewFailure>() {
+        return inner.code;
+    }
+    // What the writer of shuffle files puts round an error of its input.
+    match error.downcast_ref::<BallistaError>() {
+        Some(BallistaError::DataFusionError(inner)) => return code_of(inner),
+        Some(BallistaError::ArrowError(inner)) => return code_of_arrow(inner),
+        _ => {}
     }
     match error.downcast_ref::<ArrowError>() {
         Some(inner) => code_of_arrow(inner),

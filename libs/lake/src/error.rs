@@ -111,6 +111,12 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// A path through links that leave the location it belongs to.
+    #[error("a link leads out of the location of {location:?}")]
+    LeadsOut {
+        /// The path as it is named.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -324,7 +330,7 @@ impl Coded for Error {
             | Error::UnknownFormat { .. }
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
-            Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::NoAccess { .. } | Error::LeadsOut { .. } => ErrorCode::PermissionDenied,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }
@@ -419,9 +425,10 @@ fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
     }
 }
 
-/// How errors of stores begin in texts that were made of them on the way up: by themselves, and
-/// below an error of Parquet.
-const STORE_IN_TEXT: [&str; 2] = ["Object Store error: Generic ", "External: Generic "];
+/// How errors of stores begin in texts that were made of them on the way up: by themselves, below an
+/// error of Parquet, and as our own readers tell them.
+const STORE_IN_TEXT: [&str; 3] =
+    ["Object Store error: Generic ", "External: Generic ", "External: the object store of "];
 
 /// The code of an error of reading a Parquet file, which may be one of its store: as it is, or in
 /// words.

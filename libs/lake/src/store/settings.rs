@@ -22,7 +22,7 @@ pub const KEYS: &[KnownKey] = &[
         "40",
         "How often a request is repeated that the store could not serve or throttled (429, 503), after pauses that grow from 0.1 to 10 seconds. `store.retry_time` comes first with so many.",
     ),
-    KnownKey::new("store.retry_time", "2min", "How long one request is repeated at most."),
+    KnownKey::new("store.retry_time", "30s", "How long one request is repeated at most."),
     KnownKey::new("store.connect_time", "5s", "How long connecting to a store may take."),
     KnownKey::new(
         "store.request_time",
