@@ -3,12 +3,13 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use lakegate_catalog::{Catalog, LocationUrl};
-use lakegate_lake::Error;
 use lakegate_lake::store::{Access, AccessSource, StoreUrl};
+use lakegate_lake::{Error, Location};
 
 /// How long an answer may be used: the longest time that new keys of a credential go unnoticed here.
 const VALID: Duration = Duration::from_secs(5);
@@ -59,12 +60,28 @@ impl CatalogAccess {
     }
 }
 
+/// The folder that a location is, if it is one of this machine.
+pub(crate) fn local_root(url: &LocationUrl) -> Option<PathBuf> {
+    if url.scheme() != "file" {
+        return None;
+    }
+    Location::read(&url.to_string()).ok().map(|location| PathBuf::from(location.as_str()))
+}
+
 #[async_trait]
 impl AccessSource for CatalogAccess {
     async fn access(&self, url: &StoreUrl) -> Result<Access, Error> {
         self.find(url)
             .await
             .map_err(|source| Error::AccessUnavailable { url: url.to_string(), source })
+    }
+
+    /// From the snapshot that is in memory: what reads a file has looked for a newer one before.
+    fn local_root_of(&self, path: &Path) -> Option<PathBuf> {
+        let snapshot = self.catalog.latest_loaded()?;
+        let roots = snapshot.locations().filter_map(|location| local_root(&location.url));
+        let covering = roots.filter(|root| path.starts_with(root));
+        covering.max_by_key(|root| root.components().count())
     }
 }
 

@@ -14,6 +14,7 @@ mod cache;
 mod fake_gcs;
 mod gcs;
 mod http;
+mod links;
 mod minio;
 mod nginx;
 mod postgres;
@@ -23,6 +24,7 @@ mod shared_catalog;
 mod stored;
 mod throttling;
 mod versions;
+mod views;
 mod writes;
 
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ use lakegate_tests::suite;
 
 fn main() -> ExitCode {
     let mut tests = rights::tests();
+    tests.extend(views::tests());
+    tests.extend(links::tests());
     tests.extend(s3::tests());
     tests.extend(gcs::tests());
     tests.extend(azure::tests());

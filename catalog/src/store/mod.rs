@@ -134,6 +134,13 @@ impl Catalog {
         Ok(loaded)
     }
 
+    /// The snapshot in memory: what was loaded last, without a look into the database. `None` before
+    /// the first.
+    pub fn latest_loaded(&self) -> Option<Arc<Snapshot>> {
+        let latest = self.inner.latest.read().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map(Arc::clone)
+    }
+
     /// The snapshot in memory, if it has this version.
     fn latest(&self, version: u64) -> Option<Arc<Snapshot>> {
         let latest = self.inner.latest.read().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,8 @@ use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::security_barrier::SecurityBarrier;
+
 /// Rows in memory that a plan may carry to executors, in bytes.
 pub const INLINE_BYTES_MAX: usize = 16 << 20;
 
@@ -78,7 +80,7 @@ pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
                 let Expr::ScalarSubquery(subquery) = part else {
                     return Ok(TreeNodeRecursion::Continue);
                 };
-                let one_row = subquery.subquery.max_rows().is_some_and(|rows| rows <= 1);
+                let one_row = rows_max(&subquery.subquery).is_some_and(|rows| rows <= 1);
                 if one_row || !subquery.outer_ref_columns.is_empty() {
                     return Ok(TreeNodeRecursion::Continue);
                 }
@@ -92,6 +94,15 @@ pub fn check_subqueries(plan: &LogicalPlan) -> Result<(), NotDistributable> {
         (_, subquery) => {
             Err(NotDistributable::UncheckedSubquery { subquery: subquery.unwrap_or_default() })
         }
+    }
+}
+
+/// As [`LogicalPlan::max_rows`], which knows nothing of barriers.
+fn rows_max(plan: &LogicalPlan) -> Option<usize> {
+    match (SecurityBarrier::of(plan), plan) {
+        (Some(barrier), _) => rows_max(barrier.input()),
+        (None, LogicalPlan::Projection(projection)) => rows_max(&projection.input),
+        (None, plan) => plan.max_rows(),
     }
 }
 

@@ -9,6 +9,8 @@ use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::security_barrier::ViewFailure;
+
 /// The code of an error that planning or running a query gave.
 pub fn code_of(error: &DataFusionError) -> ErrorCode {
     match error {
@@ -49,6 +51,9 @@ fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     }
     if let Some(inner) = error.downcast_ref::<ParquetError>() {
         return lakegate_lake::code_of_parquet(inner);
+    }
+    if let Some(inner) = error.downcast_ref::<ViewFailure>() {
+        return inner.code;
     }
     // What the writer of shuffle files puts round an error of its input.
     match error.downcast_ref::<BallistaError>() {

@@ -15,6 +15,7 @@ pub mod passthrough;
 pub mod peak_memory;
 pub mod runtime;
 pub mod schema;
+pub mod security_barrier;
 pub mod session;
 pub mod statement;
 pub mod task_failure;

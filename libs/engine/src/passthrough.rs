@@ -4,19 +4,21 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
+use crate::security_barrier::SecurityBarrier;
+
 /// Whether `plan` hands text or bytes on as it reads them: scans, projections, filters and limits
 /// only. Everything else compares, groups, sorts or keeps text, which views make cheaper.
 pub fn passes_rows_through(plan: &LogicalPlan) -> bool {
     let mut only_passes = true;
     let walked = plan.apply_with_subqueries(|node| {
-        only_passes &= matches!(
-            node,
+        only_passes &= match node {
             LogicalPlan::TableScan(_)
-                | LogicalPlan::Projection(_)
-                | LogicalPlan::Filter(_)
-                | LogicalPlan::Limit(_)
-                | LogicalPlan::SubqueryAlias(_)
-        );
+            | LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::SubqueryAlias(_) => true,
+            node => SecurityBarrier::of(node).is_some(),
+        };
         Ok(if only_passes { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
     walked.is_ok()

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionConfig;
 
 use crate::cooperative_fan_out::CooperativeFanOut;
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
+use crate::security_barrier::{Planner, PushHarmlessPredicates};
 use crate::time_comparison::analyzer_rules;
 
 /// The zone of `now()` and of times that are read with a zone and name none.
@@ -37,7 +38,9 @@ pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionSt
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_query_planner(Arc::new(Planner))
         .with_analyzer_rules(analyzer_rules())
+        .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
         .with_physical_optimizer_rules(physical_rules(Vec::new()))
         .build()
 }

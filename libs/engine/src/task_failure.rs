@@ -11,6 +11,24 @@ const CLOSE: &str = "[/lakegate]";
 /// Longest text of a failure that travels, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
 
+/// What the wire says when the executor at its other end dies in the middle of a shuffle file. The
+/// reader then has an error of the stream, which Ballista takes for one of the data.
+const BROKEN_CONNECTION: [&str; 8] = [
+    "error reading a body from connection",
+    "h2 protocol error",
+    "stream closed because of a broken pipe",
+    "Connection reset by peer",
+    "Connection refused",
+    "tcp connect error",
+    "transport error",
+    "Unexpected End of Stream",
+];
+
+/// The words of a failure that tell that the connection to an executor broke.
+pub fn broken_connection(text: &str) -> Option<&'static str> {
+    BROKEN_CONNECTION.into_iter().find(|words| text.contains(words))
+}
+
 /// The text that an executor reports.
 pub fn encode(code: ErrorCode, text: &str) -> String {
     let end = text

@@ -111,6 +111,12 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// A path through links that leave the location it belongs to.
+    #[error("a link leads out of the location of {location:?}")]
+    LeadsOut {
+        /// The path as it is named.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -324,7 +330,7 @@ impl Coded for Error {
             | Error::UnknownFormat { .. }
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
-            Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::NoAccess { .. } | Error::LeadsOut { .. } => ErrorCode::PermissionDenied,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }
@@ -350,7 +356,9 @@ impl Coded for Error {
             | Error::TimestampOutOfRange { .. }
             | Error::TimestampAfterNewest { .. } => ErrorCode::VersionNotFound,
             Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
-            Error::UnreadableLog { .. } => ErrorCode::StorageError,
+            Error::UnreadableLog { source, .. } | Error::CommitFailed { source, .. } => {
+                code_of_kernel(source)
+            }
             Error::InvalidWriteOption { .. } => ErrorCode::InvalidArgument,
             Error::UnstorableColumn { .. } | Error::InvalidTable { .. } => {
                 ErrorCode::InvalidStatement
@@ -359,10 +367,7 @@ impl Coded for Error {
             Error::TableChanged { .. } | Error::CommitContention { .. } => {
                 ErrorCode::CatalogConflict
             }
-            Error::CommitFailed { source, .. } if is_disk_full(source.as_ref()) => {
-                ErrorCode::DiskFull
-            }
-            Error::CommitFailed { .. } | Error::FileMissing { .. } => ErrorCode::StorageError,
+            Error::FileMissing { .. } => ErrorCode::StorageError,
             Error::DataFileGone { .. } => ErrorCode::FileGone,
             Error::Cancelled => ErrorCode::QueryCancelled,
         }
@@ -468,16 +473,21 @@ pub fn code_of_store(error: &object_store::Error) -> ErrorCode {
     }
 }
 
+/// The code of what kept the log of a table from being read or written.
+fn code_of_kernel(error: &KernelError) -> ErrorCode {
+    match error.without_backtrace() {
+        // The table was there a moment ago.
+        KernelError::ObjectStore(object_store::Error::NotFound { .. }) => ErrorCode::StorageError,
+        KernelError::ObjectStore(error) => code_of_store(error),
+        KernelError::IOError(error) if is_full(error) => ErrorCode::DiskFull,
+        _ => ErrorCode::StorageError,
+    }
+}
+
 /// Whether an error comes from a disk without room.
 fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes.any(|cause| match cause.downcast_ref::<KernelError>() {
-        // These do not name their causes as such.
-        Some(KernelError::Backtraced { source, .. }) => is_disk_full(source.as_ref()),
-        Some(KernelError::IOError(error)) => is_full(error),
-        Some(KernelError::ObjectStore(error)) => is_disk_full(error),
-        _ => cause.downcast_ref::<std::io::Error>().is_some_and(is_full),
-    })
+    causes.any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_full))
 }
 
 fn is_full(error: &std::io::Error) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::datasource::listing::{ListingOptions, ListingTableUrl};
+use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use futures::StreamExt;
 
@@ -234,8 +235,11 @@ async fn partition_fields(
             })
         };
     }
-    let failed = |source: datafusion::error::DataFusionError| Error::InvalidColumns {
-        reason: source.strip_backtrace(),
+    let failed = |source: DataFusionError| match source.find_root() {
+        DataFusionError::ObjectStore(_) => {
+            Error::Unlistable { location: location.to_string(), source }
+        }
+        _ => Error::InvalidColumns { reason: source.strip_backtrace() },
     };
     let found = listing.infer_partitions(state, url).await.map_err(failed)?;
     if !declared.is_empty() && found != declared {

@@ -91,10 +91,9 @@ impl Location {
         }
     }
 
-    /// Where it is once links on the way are followed, as far as it is there; of a pattern, what
-    /// stands before it. `None` for a location in an object store.
-    pub fn followed(&self) -> Option<PathBuf> {
-        (!self.is_remote()).then(|| followed(&fixed_part(Path::new(&self.text))))
+    /// The path on this machine before the first part that is a pattern; `None` in an object store.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        (!self.is_remote()).then(|| fixed_part(Path::new(&self.text)))
     }
 
     /// The same place without links on the way to it, as far as it is there.

@@ -7,6 +7,7 @@ use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode, cluster_token};
 use lakegate_engine::distributable::NotDistributable;
 use lakegate_engine::failure;
+use lakegate_engine::security_barrier::ViewFailure;
 
 /// A query of the durable tier that was refused, failed or was given up, or a tier that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,9 @@ pub enum Error {
         /// What the executor said.
         text: String,
     },
+    /// A task failed below a view whose inside the caller may not see.
+    #[error(transparent)]
+    View(#[from] ViewFailure),
     /// Ballista could not make a job of the plan.
     #[error("the plan cannot be divided into stages: {text}")]
     Stages {
@@ -121,6 +125,7 @@ impl Coded for Error {
             }
             Self::Stuck { .. } => ErrorCode::QueryStuck,
             Self::Task { code, .. } => *code,
+            Self::View(failure) => failure.code(),
             Self::Stages { .. } => ErrorCode::PlanNotDistributable,
             Self::Cancelled => ErrorCode::QueryCancelled,
             Self::Submit { .. } => ErrorCode::Unavailable,
@@ -145,6 +150,7 @@ impl Coded for Error {
             }
             Self::Task { code, .. } => failure::hint_for(*code).map(str::to_string),
             Self::Token { source } => source.hint(),
+            Self::View(failure) => failure.hint(),
             _ => None,
         }
     }

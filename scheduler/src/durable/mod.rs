@@ -22,6 +22,7 @@ mod costs;
 mod error;
 mod follow;
 mod gate;
+mod hidden;
 mod integrity;
 mod job_state;
 mod liveness;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lakegate_common::ErrorCode;
-use lakegate_engine::task_failure;
+use lakegate_engine::task_failure::{self, broken_connection};
 
 use super::Error;
 
@@ -65,21 +65,8 @@ enum Meaning {
 }
 
 /// Ballista gives only a text; ours come first, then its own, by the words that mark them.
-/// What the wire says when the executor at its other end dies in the middle of a shuffle file. The
-/// reader then has an error of the stream, which Ballista takes for one of the data.
-const BROKEN_CONNECTION: [&str; 8] = [
-    "error reading a body from connection",
-    "h2 protocol error",
-    "stream closed because of a broken pipe",
-    "Connection reset by peer",
-    "Connection refused",
-    "tcp connect error",
-    "transport error",
-    "Unexpected End of Stream",
-];
-
 fn meaning(text: &str) -> Meaning {
-    if BROKEN_CONNECTION.iter().any(|words| text.contains(words)) {
+    if broken_connection(text).is_some() {
         return Meaning::ExecutorLost;
     }
     if let Some((code, text)) = task_failure::decode(text) {

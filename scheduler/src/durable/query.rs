@@ -14,6 +14,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use lakegate_engine::security_barrier::view_in;
 use lakegate_lake::store::Side;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
@@ -22,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::costs::{Account, Cost, OpenAccount};
 use super::outcome::{End, Next, decide};
 use super::results::{self, Interrupted};
-use super::{Core, Error, StageProgress, StageReport, cancel, follow, integrity, progress};
+use super::{Core, Error, StageProgress, StageReport, cancel, follow, hidden, integrity, progress};
 use crate::query::{Measured, QueryId};
 
 /// Statuses of a job that may wait for us; Ballista drops what is more.
@@ -147,16 +148,24 @@ impl Run {
             match self.attempt(&client).await {
                 Ok(()) => return,
                 Err(Stop::Fail(error)) => break error,
+                Err(Stop::Hide(end, view)) => {
+                    match decide(end, attempts, self.core.config.reruns_max) {
+                        Next::Fail(error) => break hidden::told(error, &view),
+                        Next::Rerun(reason) => self.note_rerun(attempts, &reason),
+                    }
+                }
                 Err(Stop::End(end)) => match decide(end, attempts, self.core.config.reruns_max) {
                     Next::Fail(error) => break error,
-                    Next::Rerun(reason) => {
-                        tracing::warn!(query_id = %self.id, attempt = attempts, reason, "the query is run again")
-                    }
+                    Next::Rerun(reason) => self.note_rerun(attempts, &reason),
                 },
             }
         };
         // The client may have gone.
         let _ = client.send(Err(error)).await;
+    }
+
+    fn note_rerun(&self, attempt: usize, reason: &str) {
+        tracing::warn!(query_id = %self.id, attempt, reason, "the query is run again");
     }
 
     /// Runs the plan as one job. Whatever happens, the job has ended and its files are gone
@@ -216,6 +225,18 @@ impl Run {
         None
     }
 
+    /// How an attempt stops whose job has ended without rows.
+    async fn stopped(&self, job: &JobId, end: End) -> Stop {
+        let view = match &self.plan {
+            Plan::Physical(plan) => view_in(plan.as_ref()),
+            Plan::Adaptive(_) => None,
+        };
+        match view {
+            Some(view) if hidden::is_hidden(&self.core, job).await => Stop::Hide(end, view),
+            _ => Stop::End(end),
+        }
+    }
+
     async fn finish(
         &self,
         job: &JobId,
@@ -224,9 +245,11 @@ impl Run {
     ) -> Result<(), Stop> {
         let Core { clients, config, .. } = self.core.as_ref();
         let is_checked = matches!(self.plan, Plan::Physical(_));
-        let locations = follow::follow(&self.core, job, statuses, &self.stages, is_checked)
-            .await
-            .map_err(Stop::End)?;
+        let followed = follow::follow(&self.core, job, statuses, &self.stages, is_checked).await;
+        let locations = match followed {
+            Ok(locations) => locations,
+            Err(end) => return Err(self.stopped(job, end).await),
+        };
         let graph = self.ended_graph(job).await.ok_or(Stop::End(End::Forgotten))?;
         if is_checked {
             integrity::check_ended(graph.as_ref(), &locations)
@@ -258,4 +281,6 @@ enum Stop {
     Fail(Error),
     /// The job ended so; another may do better.
     End(End),
+    /// As before, and why may tell of what lies below this view, which its reader may not see.
+    Hide(End, String),
 }

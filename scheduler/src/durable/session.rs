@@ -17,6 +17,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use lakegate_engine::channel::with_cluster_settings;
 use lakegate_engine::constant_rows::ConstantRowsInMemory;
+use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
 use lakegate_engine::session::physical_rules;
 use lakegate_engine::time_comparison::analyzer_rules;
 
@@ -100,8 +101,10 @@ pub(super) fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> 
         .with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
+        .with_query_planner(Arc::new(Planner))
         .with_optimizer_rules(ballista_default_optimizer_rules())
         .with_analyzer_rules(analyzer_rules())
+        .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
         .with_physical_optimizer_rules(physical_rules(vec![Arc::new(ConstantRowsInMemory)]))
         .with_scalar_functions(ballista_scalar_functions())
         .with_aggregate_functions(ballista_aggregate_functions())

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datafusion::common::ResolvedTableReference;
 use lakegate_catalog::{
-    Alteration, Catalog, CredentialSource, DatasetType, Error as Refused, LocationChange,
-    ObjectName, PrincipalType, VisibleSnapshot,
+    Alteration, Catalog, CredentialSource, DatasetKind, DatasetType, Error as Refused,
+    LocationChange, Object, ObjectName, PrincipalType, Privilege, VisibleSnapshot,
 };
 use lakegate_common::secret::Secret;
 use lakegate_engine::statement::{Change, ObjectKind};
@@ -14,6 +15,7 @@ use super::Error;
 use super::command::unsupported;
 use super::governance::{check_location, credential_source, hashed};
 use super::service::QueryService;
+use super::statement::Scope;
 use crate::session::Session;
 
 /// How the names of properties begin that stand in the log of a Delta table.
@@ -35,6 +37,9 @@ impl QueryService {
         let seen = self.seen_by(session.principal.id).await?;
         if if_exists && is_missing(&seen, name) {
             return Ok(());
+        }
+        if let Change::Name(new_name) = change {
+            self.check_new_name(session, &seen, name, new_name)?;
         }
         let catalog = of_kind(&self.changing(session), kind, name, "ALTER");
         let alteration = match (change, name) {
@@ -76,6 +81,26 @@ impl QueryService {
             _ => return Err(unsupported(&format!("this change of a {kind}"), "ALTER … RENAME TO")),
         };
         Ok(catalog.alter(name, &alteration).await?)
+    }
+
+    /// Refuses a name of a view under which it would read itself.
+    fn check_new_name(
+        &self,
+        session: &Session,
+        seen: &VisibleSnapshot,
+        name: &ObjectName,
+        new_name: &str,
+    ) -> Result<(), Error> {
+        let ObjectName::Dataset { project, schema, dataset } = name else { return Ok(()) };
+        let Some(found) = seen.dataset(project, schema, dataset) else { return Ok(()) };
+        let DatasetKind::View(view) = &found.kind else { return Ok(()) };
+        if !seen.may(Privilege::Manage, Object::Dataset(found.id)) {
+            // The change itself refuses it.
+            return Ok(());
+        }
+        let (catalog, schema) = (project.as_str().into(), schema.as_str().into());
+        let name = ResolvedTableReference { catalog, schema, table: new_name.into() };
+        self.check_no_circle(&Scope::of(session), seen.unfiltered(), &name, view)
     }
 }
 

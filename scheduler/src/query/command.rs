@@ -16,7 +16,7 @@ use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
 use super::names::absolute;
-use super::reach::check_reach;
+use super::places::check_place;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::views::with_column_names;
@@ -157,7 +157,7 @@ impl QueryService {
         }
         let location = Location::read(location)?;
         // Before anything is looked at that lies there.
-        check_reach(&seen, Privilege::Read, &location)?;
+        check_place(&seen, Privilege::Read, &location).await?;
         let declaration = Declaration {
             format: ddl.file_type.parse()?,
             location: location.existing()?,

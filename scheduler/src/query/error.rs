@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use lakegate_common::{Coded, ErrorCode};
 use lakegate_engine::distributable::NotDistributable;
+use lakegate_engine::security_barrier::ViewFailure;
 use lakegate_engine::{failure, statement};
 
 use crate::durable;
@@ -24,6 +25,15 @@ pub enum Error {
         /// The bound.
         limit: usize,
     },
+    /// A view that would stand on itself.
+    #[error("view {name} would read itself")]
+    ViewOfItself {
+        /// The view.
+        name: String,
+    },
+    /// A view whose inside the caller may not see.
+    #[error(transparent)]
+    View(#[from] ViewFailure),
     /// What the catalog holds of a dataset cannot be read by this version.
     #[error("the catalog's entry of {name} cannot be read")]
     CatalogEntry {
@@ -247,11 +257,24 @@ fn own<'a>(error: &'a DataFusionError) -> Option<&'a Error> {
         .find_map(|cause| cause.downcast_ref::<Error>())
 }
 
+impl Error {
+    /// The failure of a plan that ran in this process.
+    pub(super) fn running(error: DataFusionError) -> Self {
+        if let DataFusionError::External(inner) = error.find_root()
+            && let Some(failure) = inner.downcast_ref::<ViewFailure>()
+        {
+            return Self::View(failure.clone());
+        }
+        Self::Running(error)
+    }
+}
+
 impl Coded for Error {
     fn code(&self) -> ErrorCode {
         match self {
             Error::Statement(error) => error.code(),
             Error::ViewsTooDeep { .. } => ErrorCode::LimitExceeded,
+            Error::View(failure) => failure.code(),
             Error::CatalogEntry { .. } | Error::TaskLost | Error::Threads(_) => ErrorCode::Internal,
             Error::Catalog(error) => error.code(),
             Error::Lake(error) => error.code(),
@@ -271,6 +294,7 @@ impl Coded for Error {
             Error::NoRows { .. }
             | Error::NoVersions { .. }
             | Error::NotConstant { .. }
+            | Error::ViewOfItself { .. }
             | Error::NotATime { .. }
             | Error::NotAVersion { .. }
             | Error::ChangesBackwards { .. }
@@ -302,6 +326,7 @@ impl Coded for Error {
             Error::Statement(error) => error.hint(),
             Error::Catalog(error) => error.hint(),
             Error::Lake(error) => error.hint(),
+            Error::View(failure) => failure.hint(),
             Error::NoSuchColumn { known, .. } => Some(format!("columns are {}", known.join(", "))),
             Error::PlaceTaken { .. } => Some(
                 "name an empty folder, or read what is there with CREATE EXTERNAL TABLE"

@@ -17,7 +17,7 @@ use super::Error;
 use super::alter::IN_THE_LOG;
 use super::describe::{DESCRIBE, PROPERTIES, table};
 use super::described::Described;
-use super::names::{Declared, declared};
+use super::names::{Declared, declared, may_see_definition};
 use super::service::QueryService;
 use super::statement::Scope;
 use super::system::columns::{batch, number, object, text, time};
@@ -151,8 +151,8 @@ impl QueryService {
     }
 }
 
-/// What the catalog tells of a dataset. Where it lies and how it is made up is for those who may
-/// read it.
+/// What the catalog tells of a dataset. Where it lies is for those who may read it, how a
+/// view is made up for those who may see that.
 fn told(
     seen: &VisibleSnapshot,
     dataset: &Dataset,
@@ -174,7 +174,10 @@ fn told(
             told.push(("managed", Some(table.is_managed.to_string())));
             told.push(("location", may_read.then(|| table.location.clone())));
         }
-        DatasetKind::View(view) => told.push(("definition", may_read.then(|| view.sql.clone()))),
+        DatasetKind::View(view) => {
+            let may_see = may_see_definition(seen, dataset);
+            told.push(("definition", may_see.then(|| view.sql.clone())));
+        }
         DatasetKind::Volume(volume) => {
             told.push(("managed", Some(volume.is_managed.to_string())));
             told.push(("location", may_read.then(|| volume.location.clone())));

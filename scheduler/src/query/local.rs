@@ -87,9 +87,9 @@ impl Drop for LocalThreads {
 /// woken for it, and the reader again for its one batch.
 pub(super) fn run_here(execution: Execution) -> Result<Batches, Error> {
     let Execution { plan, context, schema, cpu } = execution;
-    let batches = execute_stream(plan, context).map_err(Error::Running)?;
+    let batches = execute_stream(plan, context).map_err(Error::running)?;
     let batches = batches
-        .map(move |batch| conform(&batch.map_err(Error::Running)?, &schema).map_err(Error::Result));
+        .map(move |batch| conform(&batch.map_err(Error::running)?, &schema).map_err(Error::Result));
     Ok(cpu.of_stream(batches).boxed())
 }
 
@@ -98,9 +98,9 @@ async fn drive(
     sender: &mpsc::Sender<Result<RecordBatch, Error>>,
 ) -> Result<(), Error> {
     let Execution { plan, context, schema, .. } = execution;
-    let mut stream = execute_stream(plan, context).map_err(Error::Running)?;
+    let mut stream = execute_stream(plan, context).map_err(Error::running)?;
     while let Some(batch) = stream.next().await {
-        let batch = conform(&batch.map_err(Error::Running)?, &schema).map_err(Error::Result)?;
+        let batch = conform(&batch.map_err(Error::running)?, &schema).map_err(Error::Result)?;
         if batch.num_rows() > 0 && sender.send(Ok(batch)).await.is_err() {
             break;
         }

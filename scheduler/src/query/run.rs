@@ -7,6 +7,9 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
@@ -17,20 +20,23 @@ use futures::{StreamExt, TryStreamExt};
 use lakegate_common::{Chain, Coded, ErrorCode};
 use lakegate_engine::constant_result::is_constant;
 use lakegate_engine::cpu_time::CpuTime;
-use lakegate_engine::distributable;
+use lakegate_engine::distributable::{self, NotDistributable};
 use lakegate_engine::estimate::Estimate;
-use lakegate_engine::optimize::optimize;
 use lakegate_engine::peak_memory::PeakPool;
 use lakegate_engine::runtime::for_query;
 use lakegate_engine::schema::{canonical, conform};
+use lakegate_engine::security_barrier::views_in;
 use lakegate_engine::session;
 use lakegate_lake::StringLayout;
 use lakegate_lake::delta::TakenVersions;
 use lakegate_lake::store::QueryStores;
+use lakegate_lake::write::FileWriteExec;
+use object_store::path::Path;
 
 use super::explain::Explanation;
 use super::measured::{Measure, Measured, tells_bytes_scanned};
 use super::names::Resolver;
+use super::planning::physical_plan;
 use super::registry::QueryGuard;
 use super::result::Batches;
 use super::route::{Fleet, Route, Tier, route};
@@ -120,10 +126,10 @@ impl QueryService {
     ) -> Result<RecordBatch, Error> {
         let schema = canonical(planned.plan.schema().as_arrow());
         let physical = self.physical(planned, &schema, settings).await?;
-        let mut explanation = Explanation::new(&physical.route);
+        let mut explanation = Explanation::new(&physical.route, &physical.logical);
         if !options.analyze {
             guard.record().run_on(Tier::Metadata, None);
-            explanation.logical(&physical.logical);
+            explanation.logical(&physical.logical)?;
             explanation.physical(&physical.plan, options);
             return explanation.into_batch();
         }
@@ -179,12 +185,7 @@ impl QueryService {
     ) -> Result<Physical, Error> {
         let planned = self.current(planned, schema, settings).await?;
         let state = Arc::clone(&planned.state);
-        let logical = optimize(&state, planned.plan.clone()).map_err(Error::Planning)?;
-        let plan = state
-            .query_planner()
-            .create_physical_plan(&logical, state.as_ref())
-            .await
-            .map_err(Error::Planning)?;
+        let (logical, plan) = physical_plan(&state, planned.plan.clone()).await?;
         let choice = planned.scope.settings.tier;
         let route = route(choice, Estimate::of(&plan), self.fleet(), self.config.local_bytes_max)?;
         let versions = Arc::clone(&planned.versions);
@@ -243,21 +244,23 @@ impl QueryService {
         let mut state = durable.session_state(config, Arc::clone(&self.runtime));
         state.mark_start_execution();
         let seen = self.seen_by(*principal).await?;
+        let caller = seen.clone();
         let versions = Arc::clone(&planned.versions);
         let system = self.system(&planned.scope);
-        let resolver = Resolver { seen, versions, system, strings: StringLayout::Plain };
+        let resolver = Resolver { seen, caller, versions, system, strings: StringLayout::Plain };
         let (state, mut plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
-        distributable::check_subqueries(&plan)?;
+        let views = views_in(&plan);
+        let view = views.first().map(|(view, _)| view.as_str());
+        distributable::check_subqueries(&plan).map_err(|obstacle| shown(obstacle, view))?;
         if let Some(sink) = &planned.sink {
             plan = sink.over(plan)?;
         }
-        let logical = optimize(&state, plan).map_err(Error::Planning)?;
-        let plan = state
-            .query_planner()
-            .create_physical_plan(&logical, state.as_ref())
-            .await
-            .map_err(Error::Planning)?;
-        distributable::check(&plan)?;
+        let (logical, plan) = physical_plan(&state, plan).await?;
+        distributable::check(&plan).map_err(|obstacle| shown(obstacle, view))?;
+        // Executors know of no locations.
+        let files = local_files(plan.as_ref());
+        let checked = self.stores.check_local(files).await;
+        checked.map_err(|source| Error::Running(DataFusionError::ObjectStore(Box::new(source))))?;
         let (route, stores) = (local.route.clone(), Arc::clone(&local.stores));
         let versions = Arc::clone(&local.versions);
         Ok(Physical { route, state, logical, plan, stores, versions })
@@ -307,6 +310,36 @@ fn of_version(error: Error, versions: &TakenVersions) -> Error {
             source: Box::new(error),
         },
         None => error,
+    }
+}
+
+/// The files of this machine that a plan reads, and the folders where it writes.
+fn local_files(plan: &dyn ExecutionPlan) -> Vec<Path> {
+    let mut files: Vec<_> =
+        plan.children().into_iter().flat_map(|child| local_files(child.as_ref())).collect();
+    if let Some(write) = plan.downcast_ref::<FileWriteExec>() {
+        let root = &write.write().root;
+        files.extend(root.local_path().map(|_| root.folder().clone()));
+    }
+    let scan = plan.downcast_ref::<DataSourceExec>();
+    let scan = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+    if let Some(scan) = scan.filter(|scan| scan.object_store_url.as_str().starts_with("file:")) {
+        let scanned = scan.file_groups.iter().flat_map(|group| group.files());
+        files.extend(scanned.map(|file| file.path().clone()));
+    }
+    files
+}
+
+/// The obstacle as it is told to one who may not see the inside of a view.
+fn shown(obstacle: NotDistributable, view: Option<&str>) -> NotDistributable {
+    match (obstacle, view) {
+        (NotDistributable::Selection { .. }, Some(view)) => {
+            NotDistributable::Selection { file: view.to_string() }
+        }
+        (NotDistributable::UncheckedSubquery { .. }, Some(view)) => {
+            NotDistributable::UncheckedSubquery { subquery: format!("beside or in {view}") }
+        }
+        (obstacle, _) => obstacle,
     }
 }
 

@@ -339,6 +339,7 @@ impl QueryService {
         let system = self.system(&scope);
         let resolver = |strings| Resolver {
             seen: seen.clone(),
+            caller: seen.clone(),
             versions: Arc::clone(&versions),
             system: system.clone(),
             strings,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use arrow::datatypes::Schema;
-use datafusion::common::TableReference;
+use datafusion::common::{ResolvedTableReference, TableReference};
 use lakegate_catalog::{
     Catalog, DatasetId, DatasetKind, Error as Refused, NewDataset, ObjectName, OnExisting,
-    Privilege, View,
+    Privilege, Snapshot, View,
 };
 use lakegate_engine::schema;
 use lakegate_engine::statement::{self, ObjectKind, Statement as Read};
@@ -53,19 +53,63 @@ impl QueryService {
         let planned = self.plan(*parsed, scope.clone()).await?;
         let columns = schema::canonical(planned.plan.schema().as_arrow());
         check_apart(&columns)?;
-        let columns_ipc = schema::encode(&columns);
-        let kind = DatasetKind::View(View {
+        let view = View {
             sql,
-            columns_ipc,
-            project: scope.project,
-            schema: scope.schema,
-        });
+            columns_ipc: Vec::new(),
+            project: scope.project.clone(),
+            schema: scope.schema.clone(),
+        };
+        let snapshot = self.catalog().snapshot().await?;
+        self.check_no_circle(&scope, &snapshot, &name, &view)?;
+        let columns_ipc = schema::encode(&columns);
+        let kind = DatasetKind::View(View { columns_ipc, ..view });
         let dataset = NewDataset {
             comment,
             properties,
             ..NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind)
         };
         Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
+    }
+
+    /// Refuses a view that would read itself under this name, by itself or through other views.
+    ///
+    /// # Errors
+    /// [`Error::ViewOfItself`].
+    pub(super) fn check_no_circle(
+        &self,
+        scope: &Scope,
+        snapshot: &Snapshot,
+        name: &ResolvedTableReference,
+        view: &View,
+    ) -> Result<(), Error> {
+        let (mut seen, mut next) = (HashSet::new(), vec![view]);
+        while let Some(view) = next.pop() {
+            for read in self.names_in(scope, view) {
+                if read == *name {
+                    return Err(Error::ViewOfItself { name: name.to_string() });
+                }
+                let dataset = snapshot.dataset(&read.catalog, &read.schema, &read.table);
+                if let Some(DatasetKind::View(below)) = dataset.map(|dataset| &dataset.kind)
+                    && seen.insert(read)
+                {
+                    next.push(below);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in the query of a view; none where it cannot be read any more.
+    fn names_in(&self, scope: &Scope, view: &View) -> Vec<ResolvedTableReference> {
+        let fold = scope.settings.folds_identifiers();
+        let Ok(Read::Query(mut parsed)) = statement::parse(&view.sql, fold) else {
+            return Vec::new();
+        };
+        if statement::name_apart(&mut parsed, fold).is_err() {
+            return Vec::new();
+        }
+        let names = self.state(scope).resolve_table_references(&parsed).unwrap_or_default();
+        names.into_iter().map(|name| name.resolve(&view.project, &view.schema)).collect()
     }
 
     /// Gives a view that is there another query. What was noted about it stays.

@@ -8,6 +8,7 @@ use lakegate_lake::delta::TableRoot;
 
 use super::Error;
 use super::command::unsupported;
+use super::places::check_place;
 use super::service::QueryService;
 use crate::session::Session;
 
@@ -34,7 +35,10 @@ impl QueryService {
             NewDataset::new(project, schema, dataset, kind)
         };
         if let Some(location) = location {
-            let location = Location::read(location)?.as_str().to_string();
+            let location = Location::read(location)?;
+            let seen = self.seen_by(session.principal.id).await?;
+            check_place(&seen, Privilege::Read, &location).await?;
+            let location = location.as_str().to_string();
             catalog.create_dataset(&new(false, location), on_existing).await?;
             return Ok(());
         }

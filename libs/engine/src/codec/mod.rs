@@ -6,6 +6,7 @@
 mod delta_scan;
 mod file_write;
 mod plan_nodes;
+mod security_barrier;
 
 use std::sync::Arc;
 

@@ -10,7 +10,8 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use lakegate_lake::delta::DeltaScanExec;
 use lakegate_lake::write::FileWriteExec;
 
-use super::{delta_scan, file_write};
+use super::{delta_scan, file_write, security_barrier};
+use crate::security_barrier::SecurityBarrierExec;
 
 /// Tells our nodes by how their bytes begin; every other node is Ballista's.
 #[derive(Debug, Default)]
@@ -32,6 +33,9 @@ impl PhysicalExtensionCodec for PlanNodes {
         if let Some(message) = buf.strip_prefix(file_write::MARK) {
             return file_write::decode(message, inputs);
         }
+        if let Some(view) = buf.strip_prefix(security_barrier::MARK) {
+            return security_barrier::decode(view, inputs);
+        }
         self.ballista.try_decode(buf, inputs, ctx, proto_converter)
     }
 
@@ -46,6 +50,10 @@ impl PhysicalExtensionCodec for PlanNodes {
         }
         if let Some(write) = node.downcast_ref::<FileWriteExec>() {
             return file_write::encode(write, buf);
+        }
+        if let Some(barrier) = node.downcast_ref::<SecurityBarrierExec>() {
+            security_barrier::encode(barrier, buf);
+            return Ok(());
         }
         self.ballista.try_encode(node, buf, proto_converter)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -52,6 +53,12 @@ pub trait AccessSource: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`Error::NoAccess`] where none covers it; what keeps the source from answering.
     async fn access(&self, url: &StoreUrl) -> Result<Access, Error>;
+
+    /// The folder of the location that a path of this machine belongs to, out of which no link
+    /// leads. `None` where it belongs to none, and for a process that knows of no locations.
+    fn local_root_of(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A source for a process that reads local files only.

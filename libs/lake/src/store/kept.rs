@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +49,10 @@ impl AccessSource for KeptAccess {
         }
         by_folder.insert(folder.to_string(), access.clone());
         Ok(access)
+    }
+
+    fn local_root_of(&self, path: &Path) -> Option<PathBuf> {
+        self.source.local_root_of(path)
     }
 }
 

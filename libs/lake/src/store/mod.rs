@@ -12,6 +12,7 @@ mod attempts;
 mod bucket;
 mod build;
 mod cached;
+mod confined;
 mod counted;
 mod kept;
 mod options;
@@ -27,6 +28,7 @@ mod visible;
 
 pub use access::{Access, AccessSource, NoAccess};
 pub use build::Bounds;
+pub use confined::place_below;
 pub use options::{StoreKind, check_credential_options, check_location_options};
 pub use per_query::QueryStores;
 pub use registry::Stores;

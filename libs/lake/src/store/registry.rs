@@ -9,10 +9,11 @@ use ::url::Url;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
+use object_store::path::Path;
 use parking_lot::Mutex;
 
 use super::bucket::BucketStore;
+use super::confined::Confined;
 use super::kept::KeptAccess;
 use super::uploads::Uploads;
 use super::{AccessSource, Bounds, QueryStores, StoreUrl};
@@ -23,7 +24,7 @@ const BUCKETS_KEPT: usize = 1024;
 
 /// The stores of a process: the local file system, and buckets as they are asked for.
 pub struct Stores {
-    local: Arc<dyn ObjectStore>,
+    local: Arc<Confined>,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
     cache: Option<Arc<DataCache>>,
@@ -39,9 +40,10 @@ impl Stores {
         bounds: Bounds,
         cache: Option<Arc<DataCache>>,
     ) -> Arc<Self> {
+        let source: Arc<dyn AccessSource> = Arc::new(KeptAccess::new(source));
         Arc::new(Self {
-            local: Arc::new(LocalFileSystem::new()),
-            source: Arc::new(KeptAccess::new(source)),
+            local: Arc::new(Confined::new(Arc::clone(&source))),
+            source,
             bounds,
             cache,
             uploads: Uploads::default(),
@@ -65,7 +67,15 @@ impl Stores {
     }
 
     pub(super) fn local(&self) -> Arc<dyn ObjectStore> {
-        Arc::clone(&self.local)
+        Arc::clone(&self.local) as _
+    }
+
+    /// Refuses files of this machine that links lead to out of the location of their path.
+    ///
+    /// # Errors
+    /// [`crate::Error::LeadsOut`], inside of an error of a store.
+    pub async fn check_local(&self, paths: Vec<Path>) -> Result<(), object_store::Error> {
+        self.local.check_all(paths).await
     }
 
     /// The URL of an object store; `None` for one of local files.

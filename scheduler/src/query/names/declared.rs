@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
-use lakegate_catalog::{Dataset, DatasetKind, FileFormat, Table as Entry};
+use lakegate_catalog::{
+    Dataset, DatasetKind, FileFormat, Object, Privilege, Table as Entry, VisibleSnapshot,
+};
 use lakegate_engine::schema;
 use lakegate_lake::{ExternalTable, Format, Location};
 
@@ -34,6 +36,13 @@ pub(in crate::query) enum Declared {
 pub(crate) fn columns(dataset: &Dataset) -> Result<SchemaRef, Error> {
     schema::decode(dataset.kind.columns_ipc())
         .map_err(|source| Error::CatalogEntry { name: dataset.name.clone(), source })
+}
+
+/// Whether the query of a view is for the eyes of `seen`. It names what lies below the view, which
+/// those who may only read the view need not know of.
+pub(crate) fn may_see_definition(seen: &VisibleSnapshot, view: &Dataset) -> bool {
+    seen.may(Privilege::Manage, Object::Dataset(view.id))
+        || view.definer.is_some_and(|definer| seen.acts_as(definer))
 }
 
 /// The table or view that the catalog's entry describes.

@@ -1,5 +1,6 @@
 //! From the names in a statement to tables at one catalog snapshot.
 
+mod below;
 mod constant;
 mod declared;
 mod information_schema;
@@ -7,8 +8,8 @@ mod reading;
 mod resolve;
 mod scope;
 
-pub(crate) use declared::columns;
 pub(super) use declared::{Declared, ViewEntry, declared};
+pub(crate) use declared::{columns, may_see_definition};
 pub(super) use information_schema::information_schema_columns;
 pub(super) use resolve::{Resolver, absolute};
 pub(super) use scope::NameScope;

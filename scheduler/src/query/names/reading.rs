@@ -12,6 +12,7 @@ use lakegate_engine::statement::Reading;
 use lakegate_lake::delta::{AsOf, DeltaLog};
 use lakegate_lake::{ExternalTable, Format, delta_table};
 
+use super::below::Below;
 use super::constant::{constant, milliseconds};
 use super::{Declared, Resolver, absolute, declared};
 use crate::query::Error;
@@ -33,20 +34,21 @@ impl Resolver {
         state: &SessionState,
         made: &ResolvedTableReference,
         reading: &Reading,
+        below: &mut Below,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         let named = |table: &str| ResolvedTableReference { table: table.into(), ..made.clone() };
         match reading {
             Reading::Version { table, version } => {
-                let table = self.delta_table(&named(table))?;
+                let table = self.delta_table(&named(table), below)?;
                 self.as_of(state, &table, AsOf::Version(*version)).await
             }
             Reading::Time { table, time } => {
-                let table = self.delta_table(&named(table))?;
+                let table = self.delta_table(&named(table), below)?;
                 let time = self.time(state, time)?;
                 self.as_of(state, &table, AsOf::Timestamp(time)).await
             }
             Reading::Changes { table, from, to } => {
-                let table = self.delta_table(&absolute(state, table.clone()))?;
+                let table = self.delta_table(&absolute(state, table.clone()), below)?;
                 let log = table.log(state)?;
                 let from = self.first(&log, self.bound(state, from)?).await?;
                 let to = match to {
@@ -71,13 +73,18 @@ impl Resolver {
     }
 
     /// The Delta table of this name, whose rows the principal may read.
-    fn delta_table(&self, name: &ResolvedTableReference) -> Result<ExternalTable, Error> {
+    fn delta_table(
+        &self,
+        name: &ResolvedTableReference,
+        below: &mut Below,
+    ) -> Result<ExternalTable, Error> {
         let none = |kind: &str| Error::NoVersions { name: name.to_string(), kind: kind.into() };
         if [INFORMATION_SCHEMA, SYSTEM_SCHEMA].contains(&&*name.schema) {
             return Err(none("a table of the service"));
         }
         let dataset = self.seen.resolve(&name.catalog, &name.schema, &name.table)?;
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
+        below.reads(dataset.id);
         match declared(dataset)? {
             Declared::Table(table) if table.format == Format::Delta => Ok(table),
             Declared::Table(table) => Err(none(&format!("a table of {} files", table.format))),

@@ -12,13 +12,16 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::{
-    INFORMATION_SCHEMA, Object, PrincipalId, Privilege, SYSTEM_SCHEMA, VisibleSnapshot,
+    Dataset, INFORMATION_SCHEMA, Object, Privilege, SYSTEM_SCHEMA, VisibleSnapshot,
 };
+use lakegate_common::Coded;
+use lakegate_engine::security_barrier::{ViewFailure, guarded};
 use lakegate_engine::statement::{self, Statement};
 use lakegate_lake::delta::TakenVersions;
 use lakegate_lake::{Format, StringLayout, table_provider};
 
-use super::{Declared, NameScope, ViewEntry, declared};
+use super::below::Below;
+use super::{Declared, NameScope, ViewEntry, declared, may_see_definition};
 use crate::query::Error;
 use crate::query::fresh_columns::note_columns;
 use crate::query::system::System;
@@ -32,6 +35,8 @@ pub(in crate::query) struct Resolver {
     /// The one snapshot of the statement, as its principal sees it. In a view it is the one who made
     /// the view.
     pub(in crate::query) seen: VisibleSnapshot,
+    /// The same snapshot as who sent the statement sees it.
+    pub(in crate::query) caller: VisibleSnapshot,
     /// The versions of Delta tables that the statement reads.
     pub(in crate::query) versions: Arc<TakenVersions>,
     /// What the service knows of itself.
@@ -51,7 +56,7 @@ impl Resolver {
         state: Arc<SessionState>,
         statement: ParsedStatement,
     ) -> Result<(Arc<SessionState>, LogicalPlan), Error> {
-        let (state, plan) = self.plan_in(state, statement, 0).await?;
+        let (state, plan) = self.plan_in(state, statement, 0, &mut Below::default()).await?;
         // Only the analyzer settles types: before it a union has those of its first input, and the
         // schema that clients are told comes from this plan.
         let plan = state
@@ -61,18 +66,20 @@ impl Resolver {
         Ok((state, plan))
     }
 
-    fn plan_in(
-        &self,
+    fn plan_in<'a>(
+        &'a self,
         state: Arc<SessionState>,
         statement: ParsedStatement,
         depth: usize,
-    ) -> BoxFuture<'_, Result<(Arc<SessionState>, LogicalPlan), Error>> {
+        below: &'a mut Below,
+    ) -> BoxFuture<'a, Result<(Arc<SessionState>, LogicalPlan), Error>> {
         async move {
             let mut statement = statement;
             let fold = state.config().options().sql_parser.enable_ident_normalization;
             let readings = statement::name_apart(&mut statement, fold)?;
             let references = state.resolve_table_references(&statement).map_err(Error::Planning)?;
             if references.is_empty() {
+                below.is_whole();
                 let plan = state.statement_to_plan(statement).await.map_err(Error::Planning)?;
                 return Ok((state, plan));
             }
@@ -86,21 +93,25 @@ impl Resolver {
                     continue;
                 }
                 if let Some(reading) = readings.get(&*name.table) {
-                    let table = self.reading(&state, &name, reading).await?;
+                    let table = self.reading(&state, &name, reading, below).await?;
                     resolved.insert(name, table);
                     continue;
                 }
                 if &*name.schema == SYSTEM_SCHEMA {
+                    below.reads_service();
                     if let Some(table) = self.system.table(&name.table, &self.seen)? {
                         resolved.insert(name, table);
                     }
                     continue;
                 }
-                if &*name.schema != INFORMATION_SCHEMA && !resolved.contains_key(&name) {
-                    let table = self.table(&state, &name, depth).await?;
+                if &*name.schema == INFORMATION_SCHEMA {
+                    below.reads_service();
+                } else if !resolved.contains_key(&name) {
+                    let table = self.table(&state, &name, depth, below).await?;
                     resolved.insert(name, table);
                 }
             }
+            below.is_whole();
             let scope = NameScope::new(self.seen.clone(), resolved);
             let mut state = SessionState::clone(&state);
             state.register_catalog_list(Arc::new(scope));
@@ -117,9 +128,11 @@ impl Resolver {
         state: &SessionState,
         name: &ResolvedTableReference,
         depth: usize,
+        below: &mut Below,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         let dataset = self.seen.resolve(&name.catalog, &name.schema, &name.table)?;
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
+        below.reads(dataset.id);
         match declared(dataset)? {
             Declared::Table(table) => {
                 let provider = table_provider(state, &self.versions, &table, self.strings).await?;
@@ -129,7 +142,10 @@ impl Resolver {
                 }
                 Ok(provider)
             }
-            Declared::View(view) => self.view(state, name, view, dataset.definer, depth).await,
+            Declared::View(view) => {
+                let opened = self.view(state, name, dataset, view, depth, below);
+                opened.await
+            }
         }
     }
 
@@ -137,13 +153,50 @@ impl Resolver {
         &self,
         state: &SessionState,
         name: &ResolvedTableReference,
+        dataset: &Dataset,
         view: ViewEntry,
-        definer: Option<PrincipalId>,
         depth: usize,
+        below: &mut Below,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         if depth >= VIEW_DEPTH_MAX {
             return Err(Error::ViewsTooDeep { name: name.to_string(), limit: VIEW_DEPTH_MAX });
         }
+        let definition = may_see_definition(&self.seen, dataset).then(|| view.sql.clone());
+        let mut inside = Below::default();
+        let planned = self.inside(state, dataset, view, depth + 1, &mut inside).await;
+        let definer = dataset.definer;
+        // What its caller wrote is evaluated on no row of a table that they may not read, and what
+        // fails there is not told. One who may read all that is read here may have what others
+        // wrote evaluated on it.
+        let is_open = |seen: &VisibleSnapshot| inside.is_open_to(seen, definer);
+        let is_own = definer.is_none_or(|definer| self.caller.acts_as(definer));
+        let hide = |error: Error| match is_own || is_open(&self.caller) {
+            true => error,
+            false => ViewFailure::hiding(&name.to_string(), error.code(), &error).into(),
+        };
+        let (state, plan) = planned.map_err(hide)?;
+        if definer.is_none() || is_open(&self.seen) || is_open(&self.caller) {
+            below.reads_what(inside, definer);
+            return Ok(Arc::new(ViewTable::new(plan, definition)));
+        }
+        // By itself, so that what is wrong with its types is known for a fault of the view.
+        let plan = state
+            .analyzer()
+            .execute_and_check(plan, state.config_options(), |_, _| {})
+            .map_err(|error| hide(Error::Planning(error)))?;
+        let plan = guarded(plan, name.clone()).map_err(Error::Planning)?;
+        Ok(Arc::new(ViewTable::new(plan, definition)))
+    }
+
+    /// The query of a view, planned with the rights of who made it.
+    async fn inside(
+        &self,
+        state: &SessionState,
+        dataset: &Dataset,
+        view: ViewEntry,
+        depth: usize,
+        below: &mut Below,
+    ) -> Result<(Arc<SessionState>, LogicalPlan), Error> {
         let config =
             state.config().clone().with_default_catalog_and_schema(view.project, view.schema);
         let mut state = state.clone();
@@ -152,14 +205,13 @@ impl Resolver {
         let Statement::Query(query) = statement::parse(&view.sql, fold)? else {
             return Err(Error::Statement(statement::Error::Empty));
         };
-        let seen = match definer {
+        let seen = match dataset.definer {
             Some(definer) => self.seen.unfiltered().for_principal(definer),
             // The service itself made it.
             None => self.seen.clone(),
         };
         let inside = Self { seen, ..self.clone() };
-        let (_, plan) = inside.plan_in(Arc::new(state), *query, depth + 1).await?;
-        Ok(Arc::new(ViewTable::new(plan, Some(view.sql))))
+        inside.plan_in(Arc::new(state), *query, depth, below).await
     }
 }
 

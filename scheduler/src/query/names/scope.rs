@@ -13,12 +13,11 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::{
-    Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, Object, Privilege, SYSTEM_SCHEMA,
-    VisibleSnapshot,
+    Dataset, DatasetKind, DatasetType, INFORMATION_SCHEMA, SYSTEM_SCHEMA, VisibleSnapshot,
 };
 use lakegate_engine::schema;
 
-use super::declared::columns;
+use super::declared::{columns, may_see_definition};
 use super::information_schema::InformationSchema;
 use crate::query::system::{table_columns, table_names};
 
@@ -143,9 +142,8 @@ impl SchemaProvider for SchemaScope {
         Ok(self
             .dataset(name)
             .and_then(|dataset| {
-                let object = Object::Dataset(dataset.id);
-                let may_read = self.scope.snapshot.may(Privilege::Select, object);
-                Described::of(dataset, may_read).ok()
+                let may_see = may_see_definition(&self.scope.snapshot, dataset);
+                Described::of(dataset, may_see).ok()
             })
             .map(|table| Arc::new(table) as _))
     }
@@ -196,7 +194,7 @@ impl SchemaProvider for SystemScope {
     }
 }
 
-/// A dataset's columns, and a view's definition for those who may read it, without its rows.
+/// A dataset's columns, and a view's definition for those who may see it, without its rows.
 #[derive(Debug)]
 struct Described {
     schema: SchemaRef,
@@ -205,11 +203,11 @@ struct Described {
 }
 
 impl Described {
-    fn of(dataset: &Dataset, may_read: bool) -> std::result::Result<Self, crate::query::Error> {
+    fn of(dataset: &Dataset, may_see: bool) -> std::result::Result<Self, crate::query::Error> {
         let schema = schema::canonical(columns(dataset)?.as_ref());
         let (kind, definition) = match &dataset.kind {
             DatasetKind::Table(_) | DatasetKind::Volume(_) => (TableType::Base, None),
-            DatasetKind::View(view) => (TableType::View, may_read.then(|| view.sql.clone())),
+            DatasetKind::View(view) => (TableType::View, may_see.then(|| view.sql.clone())),
         };
         Ok(Self { schema, kind, definition })
     }

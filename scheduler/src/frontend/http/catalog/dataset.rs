@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName, Privilege};
+use lakegate_catalog::{DatasetId, DatasetKind, DatasetType, Object, ObjectName};
 use lakegate_common::ErrorCode;
 use lakegate_engine::schema;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ impl Resource for Dataset {
         let project = view.seen.project_by_id(schema.project)?;
         let object = Object::Dataset(id);
         let may_know = view.manages(object);
-        let may_read = view.seen.may(Privilege::Select, object);
+        let may_see = query::may_see_definition(&view.seen, dataset);
         let mut shown = Self {
             id: id.to_string(),
             project_id: project.id.to_string(),
@@ -178,7 +178,7 @@ impl Resource for Dataset {
             created_at: time(dataset.created_at),
             revision: dataset.revision,
         };
-        shown.describe(&dataset.kind, may_know, may_read);
+        shown.describe(&dataset.kind, may_know, may_see);
         Some(shown)
     }
 
@@ -198,7 +198,7 @@ impl Dataset {
         self.r#type.into()
     }
 
-    fn describe(&mut self, kind: &DatasetKind, may_know_where: bool, may_read: bool) {
+    fn describe(&mut self, kind: &DatasetKind, may_know_where: bool, may_see: bool) {
         let place = |location: &String| may_know_where.then(|| location.clone());
         match kind {
             DatasetKind::Table(table) => {
@@ -213,7 +213,7 @@ impl Dataset {
             }
             DatasetKind::View(view) => {
                 self.view = Some(ViewQuery {
-                    query: may_read.then(|| view.sql.clone()),
+                    query: may_see.then(|| view.sql.clone()),
                     project: view.project.clone(),
                     schema: view.schema.clone(),
                 });
