@@ -1,7 +1,9 @@
 //! Datasets in an object store that speaks S3, read by one process and by executors.
 
+use std::time::Duration;
+
 use lakegate_tests::sql::Sql;
-use lakegate_tests::{Cluster, Requirement, suite};
+use lakegate_tests::{Cluster, Requirement, suite, wait};
 use libtest_mimic::Trial;
 
 use crate::minio::{BUCKET, KEY, Minio, SECRET};
@@ -45,7 +47,7 @@ fn alike_on_both_tiers() {
 }
 
 fn within_locations() {
-    let (_minio, cluster, mut admin) = lake();
+    let (minio, cluster, mut admin) = lake();
     let table = |name: &str, path: &str| {
         format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://{BUCKET}/{path}'")
     };
@@ -73,4 +75,19 @@ fn within_locations() {
     admin.run(&format!("CREATE LOCATION other URL 's3://{BUCKET}/other/' CREDENTIAL minio"));
     let refused = admin.fail(&table("v", "other/x.parquet"));
     assert!(!refused.to_string().contains("wrong-key"), "{refused}");
+    // So are reads, in one line without the store's own document.
+    for tier in ["local", "durable"] {
+        ann.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        wait::until("new keys to be taken", Duration::from_secs(30), || {
+            match ann.rows("SELECT count(*) FROM t") {
+                Err(refused) if refused.code() == "permission_denied" => {
+                    let told = refused.to_string();
+                    let is_plain = !told.contains('<') && !told.contains(&minio.endpoint()[7..]);
+                    assert!(is_plain && told.contains("403"), "{told}");
+                    Ok(())
+                }
+                other => Err(format!("{other:?}")),
+            }
+        });
+    }
 }

@@ -97,6 +97,18 @@ pub enum Error {
         /// The URL.
         url: String,
     },
+    /// A path into the folder of the process itself.
+    #[error("{location:?} lies in the server's own folder")]
+    OutOfBounds {
+        /// The path as it is named.
+        location: String,
+    },
+    /// A place among the commits of a Delta table.
+    #[error("{location:?} lies in the log of a Delta table")]
+    InLog {
+        /// The place as written.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -291,6 +303,8 @@ impl Coded for Error {
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
             Error::NoAccess { .. } => ErrorCode::PermissionDenied,
+            Error::OutOfBounds { .. } => ErrorCode::PermissionDenied,
+            Error::InLog { .. } => ErrorCode::InvalidArgument,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }
@@ -315,7 +329,7 @@ impl Coded for Error {
             | Error::TimestampOutOfRange { .. }
             | Error::TimestampAfterNewest { .. } => ErrorCode::VersionNotFound,
             Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
-            Error::UnreadableLog { .. } => ErrorCode::StorageError,
+            Error::UnreadableLog { source, .. } => code_of_log(source),
             Error::InvalidWriteOption { .. } => ErrorCode::InvalidArgument,
             Error::UnstorableColumn { .. } | Error::InvalidTable { .. } => {
                 ErrorCode::InvalidStatement
@@ -341,6 +355,8 @@ impl Coded for Error {
             Error::NoAccess { .. } => {
                 "CREATE LOCATION name URL 's3://bucket/prefix/' CREDENTIAL name"
             }
+            Error::OutOfBounds { .. } => "its keys and its catalog lie there; name another folder",
+            Error::InLog { .. } => "rows are added to a table with INSERT",
             Error::NotListed { .. } => "behind HTTP a table is one file: name it",
             Error::LocationNotFound { .. } => {
                 "paths are those of the server's machine; executors must see the same path"
@@ -376,6 +392,18 @@ fn code_of_stored(error: &DataFusionError) -> Option<ErrorCode> {
         DataFusionError::ObjectStore(error) => Some(code_of_store(error)),
         DataFusionError::External(error) => error.downcast_ref::<Error>().map(Coded::code),
         _ => None,
+    }
+}
+
+/// The code of an error of reading a log: that of its store, where that refused.
+fn code_of_log(error: &KernelError) -> ErrorCode {
+    match error {
+        KernelError::Backtraced { source, .. } => code_of_log(source),
+        KernelError::ObjectStore(error) => match code_of_store(error) {
+            ErrorCode::PermissionDenied => ErrorCode::PermissionDenied,
+            _ => ErrorCode::StorageError,
+        },
+        _ => ErrorCode::StorageError,
     }
 }
 

@@ -91,6 +91,11 @@ impl Location {
         }
     }
 
+    /// The path on this machine before the first part that is a pattern; `None` in an object store.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        (!self.is_remote()).then(|| fixed_part(Path::new(&self.text)))
+    }
+
     /// Whether it lies in an object store.
     pub fn is_remote(&self) -> bool {
         self.text.contains("://")

@@ -15,6 +15,7 @@ use lakegate_engine::statement::{self, Command, DropKind};
 use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
+use super::bounds::Reach;
 use super::names::absolute;
 use super::service::QueryService;
 use super::statement::Scope;
@@ -157,6 +158,7 @@ impl QueryService {
         let location = Location::read(location)?;
         // Before anything is looked at that lies there.
         seen.check_url(Privilege::Read, location.as_str())?;
+        self.check_apart(&seen, &location, Reach::Below).await?;
         let declaration = Declaration {
             format: ddl.file_type.parse()?,
             location: location.existing()?,

@@ -34,6 +34,7 @@ impl QueryService {
             NewDataset::new(project, schema, dataset, kind)
         };
         if let Some(location) = location {
+            self.check_in_bounds(location).await?;
             let location = Location::read(location)?.as_str().to_string();
             catalog.create_dataset(&new(false, location), on_existing).await?;
             return Ok(());

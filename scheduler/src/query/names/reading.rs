@@ -78,6 +78,7 @@ impl Resolver {
         }
         let dataset = self.seen.resolve(&name.catalog, &name.schema, &name.table)?;
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
+        self.seen.check_reading_files(dataset)?;
         match declared(dataset)? {
             Declared::Table(table) if table.format == Format::Delta => Ok(table),
             Declared::Table(table) => Err(none(&format!("a table of {} files", table.format))),

@@ -122,6 +122,7 @@ impl Resolver {
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
         match declared(dataset)? {
             Declared::Table(table) => {
+                self.seen.check_reading_files(dataset)?;
                 let provider = table_provider(state, &self.versions, &table, self.strings).await?;
                 if table.format == Format::Delta {
                     let newest = self.versions.of(&table.log(state)?).await?;

@@ -13,6 +13,7 @@ use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
 use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
+use crate::query::bounds::{Reach, check_outside_logs};
 use crate::query::command::unsupported;
 use crate::query::registry::QueryGuard;
 use crate::query::service::QueryService;
@@ -48,6 +49,8 @@ impl QueryService {
         let location = Location::read(to.target)?;
         let seen = self.seen_by(scope.principal).await?;
         seen.check_url(Privilege::Write, location.as_str())?;
+        self.check_apart(&seen, &location, Reach::New).await?;
+        check_outside_logs(&location)?;
         let planned = self.plan(query.clone(), scope).await?;
         let columns = plain(&canonical(planned.plan.schema().as_arrow()));
         let write = Arc::new(FileWrite {

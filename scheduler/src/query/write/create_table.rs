@@ -24,6 +24,7 @@ use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
 use crate::query::alter::IN_THE_LOG;
+use crate::query::bounds::{Reach, check_outside_logs};
 use crate::query::command::unsupported;
 use crate::query::names::absolute;
 use crate::query::registry::QueryGuard;
@@ -152,6 +153,8 @@ impl QueryService {
         };
         let location = Location::read(location)?;
         seen.check_url(Privilege::Write, location.as_str())?;
+        self.check_apart(seen, &location, Reach::Below).await?;
+        check_outside_logs(&location)?;
         let root = TableRoot::parse(location.as_str())?;
         // What lies there is somebody's, and would go with the table if it could not be made.
         if !self.is_empty(&root).await? {
