@@ -13,7 +13,7 @@ use lakegate_engine::channel::{self, KEEPALIVE, MESSAGE_BYTES_MAX};
 use lakegate_engine::codec;
 use lakegate_engine::runtime::{RuntimeLimits, runtime};
 use lakegate_lake::cache::DataCache;
-use lakegate_lake::store::Stores;
+use lakegate_lake::store::{PrivateFolder, Stores};
 use lakegate_proto::cluster::v1::executor_server::ExecutorServer;
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
@@ -38,6 +38,9 @@ use crate::{Error, drain, listen, machine};
 const STACK_BYTES: usize = 8 << 20;
 /// How long the end of the node waits for stores to give up unfinished files.
 const UPLOADS_TIME: Duration = Duration::from_secs(5);
+/// The only folder in the executor's own that statements may use: where a server has the same
+/// folder, its tables lie there.
+const TABLES: &str = "tables";
 /// Memory for Parquet footers.
 const METADATA_CACHE: ByteSize = ByteSize::mib(64);
 
@@ -81,6 +84,11 @@ impl Node {
             Error::Scratch { action: "opening the cache in", path, source }
         })?;
         let stores = Stores::new(Arc::new(access), config.store.bounds(), cache);
+        let private = PrivateFolder::new(&config.data_dir, TABLES).map_err(|source| {
+            let path = config.data_dir.clone();
+            Error::Scratch { action: "finding", path, source }
+        })?;
+        stores.keep_out_of(private);
         let environment = environment(&config, memory, &scratch, token, Arc::clone(&stores))?;
         let tasks = TaskRunner::new(environment, threads.handle(), reports.clone());
         let mut node = Self {

@@ -5,7 +5,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use lakegate_lake::store::PrivateFolder;
+
 use crate::Error;
+
+/// The folder of tables whose project has no location.
+const TABLES: &str = "tables";
 
 /// The data folder of this server, locked as long as this value lives.
 pub(crate) struct DataFolder {
@@ -44,6 +49,11 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// The folder itself, in which only that of tables is for statements.
+    pub(crate) fn private(&self) -> io::Result<PrivateFolder> {
+        PrivateFolder::new(&self.path, TABLES)
+    }
+
     /// The catalog's database.
     pub(crate) fn catalog(&self) -> PathBuf {
         self.path.join("catalog.db")
@@ -66,7 +76,7 @@ impl DataFolder {
 
     /// The folder of tables whose project has no location.
     pub(crate) fn tables(&self) -> PathBuf {
-        self.path.join("tables")
+        self.path.join(TABLES)
     }
 
     /// The folder for parts of objects that were read; not emptied at start.

@@ -13,7 +13,7 @@ use lakegate_common::secret::{self, Secret};
 use lakegate_common::supervisor::{OnFailure, Stage, Supervisor, shutdown_signal};
 use lakegate_common::telemetry;
 use lakegate_lake::cache::DataCache;
-use lakegate_lake::store::{AccessSource, Stores};
+use lakegate_lake::store::{AccessSource, PrivateFolder, Stores};
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -97,6 +97,7 @@ async fn start(config: &Config) -> Result<Running, Error> {
     let access: Arc<dyn AccessSource> = Arc::new(CatalogAccess::new(catalog.clone()));
     let cache = open_cache(&folder, config)?;
     let stores = Stores::new(Arc::clone(&access), config.store.bounds(), cache);
+    stores.keep_out_of(private_folder(&folder, config)?);
 
     let mut cluster_address = None;
     let mut durable = None;
@@ -248,6 +249,15 @@ async fn open_catalog(folder: &DataFolder) -> Result<Catalog, Error> {
         keys = keys.with_previous(MasterKey::from_secret(&Secret::from_text(previous))?);
     }
     Ok(Catalog::open_with(&url, Some(keys)).await?)
+}
+
+/// The server's own folder, which statements leave alone.
+fn private_folder(folder: &DataFolder, config: &Config) -> Result<PrivateFolder, Error> {
+    folder.private().map_err(|source| Error::DataFolder {
+        action: "finding",
+        path: config.data_dir.clone(),
+        source,
+    })
 }
 
 /// The cache of objects, with what an earlier process left in it.

@@ -23,6 +23,12 @@ pub(crate) fn tests() -> Vec<Trial> {
         a_volume_is_made_over_what_one_may_read_and_its_own_files_go_with_it,
         a_link_below_a_location_does_not_lead_out_of_it,
         passwords_and_keys_appear_nowhere,
+        a_secret_at_a_wrong_place_is_refused_and_appears_nowhere,
+        the_servers_own_folder_is_out_of_bounds,
+        a_location_does_not_reach_into_folders_of_managed_tables,
+        a_location_that_is_made_later_guards_what_older_tables_reach,
+        what_one_may_only_read_is_not_changed_through_a_table_of_ones_own,
+        a_stranger_who_guesses_keeps_nobody_out,
         names_change_and_grants_stay,
         the_catalog_and_its_key_may_lie_elsewhere,
     ]
@@ -493,8 +499,14 @@ fn passwords_and_keys_appear_nowhere() {
     ] {
         admin.fail(&unreadable);
     }
-    let history = format!("{:?}", admin.run("SELECT query FROM system.queries"));
-    assert!(history.contains("CREATE USER ***") && !history.contains(secret), "{history}");
+    let history = assert_nowhere(&mut server, &mut admin, secret);
+    assert!(history.contains("CREATE USER ***"), "{history}");
+}
+
+/// Checks that a secret is neither in the history, nor in metrics, logs and files; the history.
+fn assert_nowhere(server: &mut Server, admin: &mut Sql, secret: &str) -> String {
+    let history = format!("{:?}", admin.run("SELECT * FROM system.queries"));
+    assert!(!history.contains(secret), "{history}");
     let http = server.http();
     let told = http.get("/api/v1/queries").unwrap().body + &http.get("/metrics").unwrap().body;
     assert!(!told.contains(secret), "{told}");
@@ -505,6 +517,221 @@ fn passwords_and_keys_appear_nowhere() {
             && std::fs::read(&path).unwrap().windows(secret.len()).any(|w| w == secret.as_bytes());
         assert!(!holds, "{} holds the secret", path.display());
     }
+    history
+}
+
+fn a_secret_at_a_wrong_place_is_refused_and_appears_nowhere() {
+    let (mut server, mut admin, _ann) = server();
+    let secret = "correct-and-hidden-4712";
+    let table = "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION";
+    admin.run("CREATE LOCATION plain URL 's3://lake/plain/'");
+    for wrong in [
+        format!(
+            "{table} 's3://b/x/' OPTIONS ('aws.access_key_id' 'k', 'aws.secret_access_key' '{secret}')"
+        ),
+        format!("{table} 's3://k:{secret}@b/x/'"),
+        format!("{table} 'https://acc.example/x.parquet?sv=1&sig={secret}'"),
+        format!("CREATE LOCATION k URL 's3://k:{secret}@lake/x/'"),
+        format!("CREATE LOCATION k URL 'https://acc.example/c/?sig={secret}'"),
+        format!("CREATE LOCATION k URL 's3://lake/x/' WITH (secret_access_key = '{secret}')"),
+        format!("CREATE LOCATION k URL 's3://lake/x/' WITH (endpoint = 'http://u:{secret}@h')"),
+        format!(
+            "CREATE LOCATION k URL 's3://lake/x/' WITH (endpoint = 'http://h/?token={secret}')"
+        ),
+        format!("ALTER LOCATION plain SET (secret_access_key = '{secret}')"),
+        format!("CREATE PROJECT k LOCATION 's3://k:{secret}@b/'"),
+        format!("CREATE VOLUME k LOCATION 's3://k:{secret}@b/'"),
+        format!("COPY (SELECT 1) TO 's3://k:{secret}@b/x/'"),
+        format!("COPY (SELECT 1) TO '/x/' OPTIONS ('aws.secret_access_key' '{secret}')"),
+        format!("SET aws.secret_access_key = '{secret}'"),
+        format!("CREATE TABLE t (a INT) TBLPROPERTIES ('password' = '{secret}')"),
+        format!("ALTER TABLE hidden SET TBLPROPERTIES ('db.token' = '{secret}')"),
+    ] {
+        let told = admin.fail(&wrong);
+        assert_eq!(told.code(), "invalid_argument", "{wrong}: {told}");
+        let told = told.to_string();
+        assert!(!told.contains(secret) && told.contains("CREATE CREDENTIAL"), "{told}");
+    }
+    // What is no statement, and what is none of Lakegate's business.
+    for other in [
+        format!("COPY t TO 's3://k:{secret}@b/x/' AND MORE"),
+        format!("SET api_key = '{secret}')"),
+        format!("SET api_key = '{secret}"),
+        format!("SELECT * FROM absent WHERE url = 'https://u:{secret}@host/'"),
+    ] {
+        let told = admin.fail(&other).to_string();
+        assert!(!told.contains(secret), "{told}");
+    }
+    // A query gets what it asks for; only what is kept of it does not tell.
+    let url = format!("https://u:{secret}@host/");
+    assert_eq!(admin.run(&format!("SELECT '{url}'")), [[url.as_str()]]);
+    let history = assert_nowhere(&mut server, &mut admin, secret);
+    for shown in ["'aws.secret_access_key' ***", "sig=***", "s3://***@lake", "api_key = ***"] {
+        assert!(history.contains(shown), "{shown}: {history}");
+    }
+    // Over HTTP as well.
+    let http = server.http();
+    let send = |path: &str, body: String| {
+        let headers = [("content-type", "application/json")];
+        let answer = http.send("POST", path, &headers, Some(&body)).unwrap();
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(!answer.body.contains(secret), "{answer:?}");
+    };
+    for url in [format!("s3://k:{secret}@b/"), format!("https://h/c/?sig={secret}")] {
+        send("/api/v1/locations", format!(r#"{{"name": "k", "url": "{url}"}}"#));
+        send("/api/v1/projects", format!(r#"{{"name": "k", "location": "{url}"}}"#));
+    }
+    send(
+        "/api/v1/projects",
+        format!(r#"{{"name": "k", "properties": {{"password": "{secret}"}}}}"#),
+    );
+    assert_nowhere(&mut server, &mut admin, secret);
+    server.assert_unharmed();
+}
+
+fn the_servers_own_folder_is_out_of_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(at("data")).unwrap();
+    std::fs::create_dir(at("other")).unwrap();
+    std::fs::write(at("other/x.csv"), "a\n1\n").unwrap();
+    std::os::unix::fs::symlink(at("data"), at("other/link")).unwrap();
+    let mut server = Options::default().with_data_folder(&folder.path().join("data")).start();
+    let mut admin = server.connect();
+    admin.run("CREATE TABLE kept AS SELECT 1 AS n");
+    let table = |place: &str| format!("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '{place}'");
+    for place in [
+        at("data/signing-key"),
+        at("data/"),
+        at("data/*"),
+        at("data/tables/"),
+        at("other/link/master-key"),
+        at("other/link/*.db"),
+        format!("file://{}", at("data/catalog.db")),
+    ] {
+        for statement in [
+            table(&place),
+            format!("CREATE LOCATION own URL '{place}'"),
+            format!("CREATE VOLUME own LOCATION '{place}'"),
+            format!("CREATE PROJECT own LOCATION '{place}'"),
+            format!("COPY (SELECT 1 AS n) TO '{}/new/' STORED AS CSV", place.trim_end_matches('/')),
+            format!("CREATE TABLE own (n INT) LOCATION '{}/new'", place.trim_end_matches('/')),
+        ] {
+            let refused = admin.fail(&statement);
+            let expected = ["permission_denied", "invalid_argument"];
+            assert!(expected.contains(&refused.code()), "{statement}: {refused}");
+        }
+    }
+    let refused = admin.fail(&format!("COPY (SELECT 1) TO '{}'", at("data/x.csv")));
+    assert_eq!(refused.code(), "permission_denied", "{refused}");
+    // From above nothing of it is seen.
+    let refused = admin.fail(&table(&at("*/signing-key")));
+    assert!(["location_empty", "permission_denied"].contains(&refused.code()), "{refused}");
+    admin.run(&table(&at("other/x.csv")));
+    assert_eq!(admin.run("SELECT n FROM kept"), [["1"]]);
+    admin.run("INSERT INTO kept VALUES (2)");
+    admin.run("DROP TABLE kept");
+    server.assert_unharmed();
+}
+
+fn a_location_does_not_reach_into_folders_of_managed_tables() {
+    let (_server, mut admin, mut ann) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap().display().to_string();
+    admin.run(&format!("CREATE PROJECT trial LOCATION '{root}/trial/'"));
+    admin.run("CREATE TABLE trial.public.salary AS SELECT 1 AS n");
+    let own = std::fs::read_dir(format!("{root}/trial")).unwrap().next().unwrap().unwrap().path();
+    let own = own.display().to_string();
+    admin.run(&format!("CREATE LOCATION raw URL '{root}/'"));
+    admin.run("GRANT READ, WRITE ON LOCATION raw TO ann");
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    std::os::unix::fs::symlink(&own, format!("{root}/link")).unwrap();
+    let external = |format: &str, place: &str| {
+        format!("CREATE EXTERNAL TABLE x STORED AS {format} LOCATION '{place}'")
+    };
+    for statement in [
+        external("DELTA", &own),
+        external("DELTA", &format!("{root}/link")),
+        external("PARQUET", &format!("{root}/")),
+        external("PARQUET", &format!("{root}/trial/*/*.parquet")),
+        external("JSON", &format!("{own}/_delta_log/")),
+        format!("COPY (SELECT 9 AS n) TO '{own}/x.parquet'"),
+        format!("COPY (SELECT 9 AS n) TO '{own}/x/'"),
+        format!("COPY (SELECT 9 AS n) TO '{root}/link/new/x.parquet'"),
+        format!("CREATE TABLE nested (n INT) LOCATION '{own}/nested'"),
+        format!("CREATE VOLUME v LOCATION '{own}'"),
+        format!("CREATE VOLUME v LOCATION '{root}/trial'"),
+    ] {
+        let refused = ann.fail(&statement);
+        assert_eq!(refused.code(), "permission_denied", "{statement}: {refused}");
+    }
+    // A commit is no file that somebody copies there, an admin neither.
+    let commit = format!("COPY (SELECT 1 AS a) TO '{own}/_delta_log/00000000000000000009.json'");
+    assert_eq!(admin.fail(&commit).code(), "invalid_argument");
+    ann.run(&format!("COPY (SELECT 9 AS n) TO '{root}/open/'"));
+    ann.run(&external("PARQUET", &format!("{root}/open/")));
+    assert_eq!(ann.run("SELECT n FROM x"), [["9"]]);
+    assert_eq!(admin.run("SELECT n FROM trial.public.salary"), [["1"]]);
+    // What comes to lie within its reach later is not read either.
+    admin.run(&format!("ALTER PROJECT trial SET LOCATION '{root}/open/in/'"));
+    admin.run("CREATE TABLE trial.public.bonus AS SELECT 5 AS n");
+    assert_eq!(ann.fail("SELECT n FROM x").code(), "permission_denied");
+}
+
+fn a_location_that_is_made_later_guards_what_older_tables_reach() {
+    let (_server, mut admin, mut ann) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap().display().to_string();
+    std::fs::create_dir_all(format!("{root}/in/own")).unwrap();
+    for file in ["in/a.csv", "in/own/b.csv"] {
+        std::fs::write(format!("{root}/{file}"), "n\n1\n").unwrap();
+    }
+    admin.run(&format!("CREATE LOCATION place URL '{root}/'"));
+    admin.run("GRANT READ ON LOCATION place TO ann");
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    let table = format!(
+        "CREATE EXTERNAL TABLE older STORED AS CSV LOCATION '{root}/in/' OPTIONS ('format.has_header' 'true')"
+    );
+    ann.run(&table);
+    assert_eq!(ann.run("SELECT count(*) FROM older"), [["2"]]);
+    admin.run(&format!("CREATE LOCATION own URL '{root}/in/own/'"));
+    for reading in ["SELECT count(*) FROM older", "EXPLAIN SELECT * FROM older"] {
+        let refused = ann.fail(reading);
+        assert_eq!(refused.code(), "permission_denied", "{refused}");
+    }
+    admin.run("GRANT READ ON LOCATION own TO ann");
+    assert_eq!(ann.run("SELECT count(*) FROM older"), [["2"]]);
+}
+
+fn what_one_may_only_read_is_not_changed_through_a_table_of_ones_own() {
+    let (_server, mut admin, mut ann) = server();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap().display().to_string();
+    admin.run(&format!("CREATE LOCATION place URL '{root}/'"));
+    admin.run(&format!("CREATE TABLE theirs LOCATION '{root}/t' AS SELECT 1 AS n"));
+    admin.run("GRANT READ ON LOCATION place TO ann");
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    ann.run(&format!("CREATE EXTERNAL TABLE mine STORED AS DELTA LOCATION '{root}/t'"));
+    assert_eq!(ann.run("SELECT n FROM mine"), [["1"]]);
+    assert_eq!(ann.fail("INSERT INTO mine VALUES (2)").code(), "permission_denied");
+    admin.run("GRANT WRITE ON LOCATION place TO ann");
+    ann.run("INSERT INTO mine VALUES (2)");
+    assert_eq!(admin.run("SELECT count(*) FROM theirs"), [["2"]]);
+}
+
+fn a_stranger_who_guesses_keeps_nobody_out() {
+    let (mut server, _admin, _ann) = server();
+    let mut last = String::new();
+    for guess in 0..10 {
+        let refused = Sql::connect(&server.url(), "ann", &format!("guess {guess}"));
+        last = refused.err().expect("a guess is right").code().to_string();
+    }
+    assert_eq!(last, "limit_exceeded");
+    let mut ann = Sql::connect(&server.url(), "ann", PASSWORD).unwrap();
+    assert_eq!(ann.run("SELECT 1"), [["1"]]);
+    let http = Http::new(server.address(), "ann", PASSWORD);
+    assert_eq!(http.get("/api/v1/projects").unwrap().status, 200);
+    server.assert_unharmed();
 }
 
 fn names_change_and_grants_stay() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt;
 use lakegate_tests::server::Options;
 use lakegate_tests::sql::{Sql, runtime};
-use lakegate_tests::{Cluster, Requirement, suite};
+use lakegate_tests::{Cluster, Requirement, suite, wait};
 use libtest_mimic::Trial;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as ObjectPath;
@@ -132,7 +132,7 @@ fn percent_decoded(text: &str) -> String {
 fn within_locations() {
     // Hosts that are not there are asked for no longer than it takes to see.
     let impatient = Options::default().with_variable("LAKEGATE_STORE__RETRIES", "3");
-    let (_minio, cluster, mut admin) = lake_with(impatient);
+    let (minio, cluster, mut admin) = lake_with(impatient);
     let table = |name: &str, path: &str| {
         format!("CREATE EXTERNAL TABLE {name} STORED AS PARQUET LOCATION 's3://{BUCKET}/{path}'")
     };
@@ -160,6 +160,21 @@ fn within_locations() {
     admin.run(&format!("CREATE LOCATION other URL 's3://{BUCKET}/other/' CREDENTIAL minio"));
     let refused = admin.fail(&table("v", "other/x.parquet"));
     assert!(!refused.to_string().contains("wrong-key"), "{refused}");
+    // So are reads, in one line without the store's own document.
+    for tier in ["local", "durable"] {
+        ann.run(&format!("SET lakegate.execution.tier = '{tier}'"));
+        wait::until("new keys to be taken", Duration::from_secs(30), || {
+            match ann.rows("SELECT count(*) FROM t") {
+                Err(refused) if refused.code() == "permission_denied" => {
+                    let told = refused.to_string();
+                    let is_plain = !told.contains('<') && !told.contains(&minio.endpoint()[7..]);
+                    assert!(is_plain && told.contains("403"), "{told}");
+                    Ok(())
+                }
+                other => Err(format!("{other:?}")),
+            }
+        });
+    }
 }
 
 /// How long the store is away: longer than a dozen of short pauses.

@@ -14,6 +14,7 @@
 //! belong to a dataset and depend on the same effective roles.
 
 mod check;
+mod files;
 mod visible;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lakegate_common::error::{Coded, ErrorCode};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::ids::{DatasetId, GrantId, LocationId, PrincipalId, ProjectId, SchemaId};
 use crate::model::{
     Dataset, DatasetKind, Grant, Location, Object, ObjectName, PrincipalProfile, PrincipalType,
-    Privilege, Project, Schema, View,
+    Privilege, Project, Schema, View, Volume,
 };
 use crate::snapshot::{Rows, Snapshot};
 
@@ -93,6 +93,17 @@ impl World {
             created_at: NOW,
             revision: 0,
         });
+    }
+
+    /// A volume `lab.raw.scans` over files at a URL, made by a principal a second after the rest.
+    fn with_scans(mut self, location: &str, is_managed: bool, definer: &str) -> Self {
+        let Object::Schema(schema) = self.object("lab.raw") else { panic!("no schema") };
+        let mut scans = Arc::unwrap_or_clone(dataset(schema, "scans"));
+        scans.kind = DatasetKind::Volume(Volume { is_managed, location: location.into() });
+        scans.definer = Some(self.principal(definer));
+        scans.created_at = NOW + Duration::from_secs(1);
+        self.rows.datasets.push(Arc::new(scans));
+        self
     }
 
     fn principal(&self, name: &str) -> PrincipalId {
@@ -361,6 +372,73 @@ fn a_folder_or_pattern_does_not_reach_into_a_location_below_it() {
     assert!(view.check_url(Privilege::Read, "s3://bucket/open/*.parquet").is_ok());
     let both = world().grant(Privilege::Read, "@inner", "ann").seen_by("ann");
     assert_eq!(both.check_url(Privilege::Read, "s3://bucket/").unwrap().unwrap().name, "outer");
+}
+
+#[test]
+fn folders_of_managed_datasets_are_reached_by_who_may_manage_them() {
+    let world = || World::new().with_scans("s3://bucket/own/1/", true, "root");
+    let ann = world().seen_by("ann");
+    for inside in ["s3://bucket/own/1", "s3://bucket/own/1/x.parquet", "s3://bucket/own/1/*"] {
+        let refused = ann.check_outside_managed(inside).unwrap_err();
+        assert!(matches!(refused, Error::ManagedFolder), "{inside}");
+        assert!(ann.check_apart_from_managed(inside).is_err(), "{inside}");
+    }
+    for above in ["s3://bucket/", "s3://bucket/own", "s3://bucket/*/1/x", "s3://bucket/own/?/x"] {
+        assert!(ann.check_outside_managed(above).is_ok(), "{above}");
+        assert!(ann.check_apart_from_managed(above).is_err(), "{above}");
+    }
+    for beside in ["s3://bucket/own/10/", "s3://bucket/owner/", "s3://other/own/1/", "/own/1"] {
+        assert!(ann.check_apart_from_managed(beside).is_ok(), "{beside}");
+    }
+    let manager = world().grant(Privilege::Manage, "lab.raw.scans", "ann").seen_by("ann");
+    for view in [manager, world().seen_by("root")] {
+        for url in ["s3://bucket/", "s3://bucket/own/1/x"] {
+            assert!(view.check_apart_from_managed(url).is_ok(), "{url}");
+        }
+    }
+}
+
+#[test]
+fn a_location_that_came_later_guards_files_of_a_dataset_whose_owner_may_not_read_it() {
+    let world = |url: &str| {
+        let mut world = World::new().grant(Privilege::Read, "@outer", "ann").with_scans(
+            "s3://bucket/open/",
+            false,
+            "ann",
+        );
+        world.add_location("late", url);
+        let late = world.rows.locations.last_mut().unwrap();
+        late.created_at = NOW + Duration::from_secs(2);
+        world
+    };
+    let reads = |world: World| {
+        let view = world.seen_by("bob");
+        let scans = view.unfiltered().dataset("lab", "raw", "scans").unwrap();
+        view.check_reading_files(scans).is_ok()
+    };
+    for within in ["s3://bucket/open/", "s3://bucket/open/in/"] {
+        assert!(!reads(world(within)), "{within}");
+        assert!(reads(world(within).grant(Privilege::Read, "@late", "ann")), "{within}");
+        assert!(!reads(world(within).grant(Privilege::Read, "@late", "bob")), "{within}");
+    }
+    assert!(reads(world("s3://bucket/other/")));
+}
+
+#[test]
+fn files_are_changed_where_their_owner_or_who_changes_them_may_write() {
+    let writes = |world: World| {
+        let view = world.seen_by("bob");
+        let scans = view.unfiltered().dataset("lab", "raw", "scans").unwrap();
+        view.check_writing_files(scans).is_ok()
+    };
+    let world = |owner: &str| {
+        let world = World::new().grant(Privilege::Read, "@outer", "ann");
+        world.with_scans("s3://bucket/open/", false, owner)
+    };
+    assert!(!writes(world("ann")));
+    assert!(writes(world("ann").grant(Privilege::Write, "@outer", "ann")));
+    assert!(writes(world("ann").grant(Privilege::Write, "@outer", "bob")));
+    assert!(writes(world("root")));
 }
 
 #[test]

@@ -146,6 +146,17 @@ pub enum Error {
     /// A URL that no location leads to which the principal may know of.
     #[error("the URL lies outside of every location that you may use")]
     OutsideLocations,
+    /// A URL by which files of a managed table or volume would be reached round its rights.
+    #[error("the URL reaches into the folder of a table or volume that you may not manage")]
+    ManagedFolder,
+    /// Files that the owner of their dataset may not reach any more.
+    #[error("the owner of \"{name}\" may not {} all of its files", .privilege.as_str())]
+    FilesClosed {
+        /// The dataset.
+        name: String,
+        /// What its owner lacks.
+        privilege: Privilege,
+    },
     /// A secret among options, which everyone may see.
     #[error("the option \"{option}\" holds a secret, which {noun} does not keep safe")]
     SecretInOptions {
@@ -355,9 +366,11 @@ impl Coded for Error {
             | Self::PrivilegeNotApplicable { .. }
             | Self::RoleCycle { .. }
             | Self::LastAdmin { .. } => ErrorCode::InvalidArgument,
-            Self::OutsideLocations | Self::MissingPrivilege { .. } | Self::AdminOnly { .. } => {
-                ErrorCode::PermissionDenied
-            }
+            Self::OutsideLocations
+            | Self::ManagedFolder
+            | Self::FilesClosed { .. }
+            | Self::MissingPrivilege { .. }
+            | Self::AdminOnly { .. } => ErrorCode::PermissionDenied,
             Self::LimitExceeded { .. } => ErrorCode::LimitExceeded,
             Self::RevisionMismatch { .. } | Self::Changed { .. } => ErrorCode::PreconditionFailed,
             Self::NoMasterKey
@@ -386,12 +399,21 @@ impl Coded for Error {
                 return Some(format!("use {verb} {}", found.as_str().to_uppercase()));
             }
             Self::NotEmpty { .. } => "drop what it holds first, or add CASCADE",
+            Self::ManagedFolder => "managed tables are read and written by their names",
+            Self::FilesClosed { .. } => {
+                "its owner needs READ, and WRITE to change it, on its location and those within it"
+            }
             Self::StillOwns { .. } => "give what it owns to somebody else first",
             Self::CredentialInUse { .. } => "drop the location, or give it another credential",
             Self::LocationInUse { .. } => {
                 "drop them first, or make another location that covers them"
             }
-            Self::SecretInOptions { .. } => "put it into a credential with secrets",
+            Self::SecretInOptions { .. } => {
+                "keys belong into a credential: CREATE CREDENTIAL name TYPE S3 WITH (…)"
+            }
+            Self::InvalidLocationUrl { source } if source.is_secret() => {
+                "keys belong into a credential: CREATE CREDENTIAL name TYPE S3 WITH (…)"
+            }
             Self::NoMasterKey | Self::UnknownMasterKey { .. } => {
                 "give the server the master key that the catalog was used with"
             }

@@ -9,6 +9,8 @@ mod path;
 use std::fmt;
 use std::str::FromStr;
 
+use lakegate_common::secret::url_holds_a_secret;
+
 use crate::limit::URL_BYTES_MAX;
 
 /// Why a text is not taken for a URL. The text itself is not repeated.
@@ -22,6 +24,11 @@ impl ParseLocationUrlError {
     fn new(reason: &'static str) -> Self {
         Self { reason }
     }
+
+    /// Whether it is refused because it holds a secret.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.reason == WITH_SECRET
+    }
 }
 
 /// A URL in the one form that equal places have: scheme and host in lower case, the path without
@@ -33,6 +40,9 @@ pub struct LocationUrl {
     authority: String,
     segments: Vec<String>,
 }
+
+/// Why a URL is refused that would keep a secret in clear.
+const WITH_SECRET: &str = "holds a user name, a password, a key or a signature";
 
 /// Schemes whose URLs name the container before an `@`.
 const WITH_CONTAINER: [&str; 2] = ["abfs", "abfss"];
@@ -53,6 +63,13 @@ impl LocationUrl {
     /// is nearer.
     pub fn depth(&self) -> usize {
         self.segments.len()
+    }
+
+    /// The URL and all that it lies below, from the inside outwards.
+    pub(crate) fn with_ancestors(&self) -> impl Iterator<Item = Self> {
+        (0..=self.segments.len())
+            .rev()
+            .map(|depth| Self { segments: self.segments[..depth].to_vec(), ..self.clone() })
     }
 
     /// The scheme, in lower case: `s3`, `gs`, `file`.
@@ -93,6 +110,9 @@ impl LocationUrl {
                 authority: String::new(),
                 segments: path::plain_segments(text)?,
             });
+        }
+        if url_holds_a_secret(text) {
+            return refuse(WITH_SECRET);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return refuse("has no scheme, such as s3://");
@@ -136,7 +156,7 @@ fn normal_authority(scheme: &str, authority: &str) -> Result<String, ParseLocati
     }
     let (container, host) = match lower.split_once('@') {
         Some((container, host)) if WITH_CONTAINER.contains(&scheme) => (Some(container), host),
-        Some(_) => return Err(ParseLocationUrlError::new("holds a user name or a password")),
+        Some(_) => return Err(ParseLocationUrlError::new(WITH_SECRET)),
         None => (None, lower.as_str()),
     };
     let host = match scheme {

@@ -137,7 +137,7 @@ fn the_name_of_an_object_is_what_its_store_sees() {
 #[test]
 fn the_reason_of_a_refusal_does_not_repeat_the_url() {
     let error = "s3://user:hunter2@bucket/raw".parse::<LocationUrl>().unwrap_err();
-    assert_eq!(error.to_string(), "the URL holds a user name or a password");
+    assert_eq!(error.to_string(), "the URL holds a user name, a password, a key or a signature");
 }
 
 #[test]

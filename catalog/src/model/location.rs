@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
-use lakegate_common::secret::Secret;
+use lakegate_common::secret::{Secret, is_secret_name, url_holds_a_secret};
 
 use crate::ids::{CredentialId, LocationId};
 use crate::location_url::LocationUrl;
@@ -132,30 +132,10 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
-/// Parts of a name by which an option tells that its value is a secret.
-const SECRET_WORDS: [&str; 7] =
-    ["secret", "password", "token", "key", "signature", "credential", "authorization"];
-
-/// Options whose names hold such a word though their values may be seen.
-const SECRET_WORDS_NOT: [&str; 9] = [
-    "token_file",
-    "credentials_file",
-    "application_credentials",
-    "credentials_relative_uri",
-    "credentials_full_uri",
-    "kms_key_id",
-    "encryption_key_id",
-    "bucket_key_enabled",
-    "skip_signature",
-];
-
-/// Whether an option holds a secret: by its name, or as a URL with a password. In doubt it does.
+/// Whether an option holds a secret: by its name, or as a URL with a password or a signature. In
+/// doubt it does.
 pub(crate) fn holds_a_secret(option: &str, value: &str) -> bool {
-    let lower = option.to_ascii_lowercase();
-    let is_named = SECRET_WORDS.iter().any(|word| lower.contains(word))
-        && !SECRET_WORDS_NOT.iter().any(|word| lower.ends_with(word));
-    let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
-    is_named || authority.is_some_and(|authority| authority.contains('@'))
+    is_secret_name(option) || url_holds_a_secret(value)
 }
 
 #[cfg(test)]
@@ -172,5 +152,6 @@ mod tests {
         }
         assert!(!holds_a_secret("skip_signature", "true"));
         assert!(holds_a_secret("endpoint", "http://user:hunter2@host/x"));
+        assert!(holds_a_secret("endpoint", "http://host/?token=hunter2"));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ids::{PrincipalId, ProjectId, SchemaId};
 use crate::model::{Credential, Dataset, Grant, Location, PrincipalProfile, Project, Schema};
 
-use super::{ById, ProjectEntry, Remembered, SchemaEntry, Snapshot};
+use super::{ById, ManagedFolders, ProjectEntry, Remembered, SchemaEntry, Snapshot};
 
 /// Everything that a snapshot is made of, as it stands in the database at one moment.
 #[derive(Default)]
@@ -55,6 +55,7 @@ impl Snapshot {
             principals,
             grants: grants_by_grantee(rows.grants),
             remembered: Remembered::default(),
+            managed: ManagedFolders::default(),
         }
     }
 }

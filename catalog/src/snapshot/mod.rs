@@ -1,6 +1,7 @@
 //! The whole catalog as it was at one moment.
 
 mod assemble;
+mod managed;
 mod places;
 mod principals;
 mod remembered;
@@ -18,6 +19,7 @@ use crate::model::{
 };
 
 pub(crate) use assemble::Rows;
+use managed::ManagedFolders;
 use remembered::Remembered;
 
 /// The whole catalog at one moment. A statement looks all its names up in one snapshot, through
@@ -32,6 +34,7 @@ pub struct Snapshot {
     principals: BTreeMap<String, Arc<PrincipalProfile>>,
     grants: HashMap<PrincipalId, Vec<Arc<Grant>>>,
     remembered: Remembered,
+    managed: ManagedFolders,
 }
 
 /// Objects by identifier. Projects are few and named, so their names do.

@@ -13,6 +13,7 @@ use super::change::Change;
 use super::containers::check_schema_name;
 use super::database::values;
 use super::find::Found;
+use super::locations::check_no_secrets;
 use super::read::{texts, to_json};
 
 impl Catalog {
@@ -75,6 +76,7 @@ impl Change<'_> {
                 found: revision,
             });
         }
+        check_no_secrets(&alteration.set_properties, "an object")?;
         let properties = changed(texts(&row, "properties_json")?, alteration);
         check_properties(&properties)?;
         let (sql, version) = (

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::access::VisibleSnapshot;
 use crate::error::Error;
-use crate::limit::{check_comment, check_properties};
+use crate::limit::check_comment;
 
 use super::Catalog;
 use super::change::Change;
 use super::database::values;
+use super::locations::check_options;
 use super::read::to_json;
 
 /// Whether a change may be made, judged on the catalog as it is when the change begins.
@@ -59,7 +60,7 @@ impl Change<'_> {
     ) -> Result<(), Error> {
         let Some(notes) = self.notes() else { return Ok(()) };
         check_comment(notes.comment.as_deref())?;
-        check_properties(&notes.properties)?;
+        check_options(&notes.properties, "an object")?;
         let sql = format!("UPDATE {table} SET comment = $1, properties_json = $2 WHERE id = $3");
         let properties = to_json(&notes.properties);
         let values = values![notes.comment.as_deref(), properties, id.to_string()];

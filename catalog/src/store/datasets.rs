@@ -2,9 +2,7 @@
 
 use crate::error::Error;
 use crate::ids::{DatasetId, SchemaId};
-use crate::limit::{
-    DATASETS_MAX, DESCRIPTION_BYTES_MAX, at_most, check_comment, check_name, check_properties,
-};
+use crate::limit::{DATASETS_MAX, DESCRIPTION_BYTES_MAX, at_most, check_comment, check_name};
 use crate::model::{
     Created, DatasetKind, DatasetType, NewDataset, Object, ObjectName, ObjectType, OnExisting,
     OnMissing, Privilege, Table, View, Volume,
@@ -14,7 +12,7 @@ use super::Catalog;
 use super::change::Change;
 use super::database::values;
 use super::find::{found, not_found};
-use super::locations::check_no_secrets;
+use super::locations::{check_no_secrets, check_options};
 use super::read::to_json;
 use super::time::now_ms;
 
@@ -133,7 +131,8 @@ impl Change<'_> {
         match &new.kind {
             DatasetKind::Table(Table { is_managed: false, location, .. })
             | DatasetKind::Volume(Volume { is_managed: false, location }) => {
-                view.check_url(Privilege::Read, location).map(drop)
+                view.check_url(Privilege::Read, location)?;
+                view.check_apart_from_managed(location)
             }
             _ => Ok(()),
         }
@@ -243,7 +242,7 @@ impl Change<'_> {
 fn check_new(new: &NewDataset) -> Result<(), Error> {
     check_name(new.kind.dataset_type().as_str(), &new.name)?;
     check_comment(new.comment.as_deref())?;
-    check_properties(&new.properties)?;
+    check_options(&new.properties, "a dataset")?;
     if let DatasetKind::Table(table) = &new.kind {
         check_no_secrets(&table.options, "a table")?;
     }

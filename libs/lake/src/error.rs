@@ -117,6 +117,18 @@ pub enum Error {
         /// The path as it is named.
         location: String,
     },
+    /// A path into the folder of the process itself.
+    #[error("{location:?} lies in the server's own folder")]
+    OutOfBounds {
+        /// The path as it is named.
+        location: String,
+    },
+    /// A place among the commits of a Delta table.
+    #[error("{location:?} lies in the log of a Delta table")]
+    InLog {
+        /// The place as written.
+        location: String,
+    },
     /// Nothing lies at the location.
     #[error("nothing lies at {location:?}")]
     LocationNotFound {
@@ -330,7 +342,10 @@ impl Coded for Error {
             | Error::UnknownFormat { .. }
             | Error::NotListed { .. }
             | Error::ReadOnly { .. } => ErrorCode::Unsupported,
-            Error::NoAccess { .. } | Error::LeadsOut { .. } => ErrorCode::PermissionDenied,
+            Error::NoAccess { .. } | Error::LeadsOut { .. } | Error::OutOfBounds { .. } => {
+                ErrorCode::PermissionDenied
+            }
+            Error::InLog { .. } => ErrorCode::InvalidArgument,
             Error::AccessUnavailable { .. } | Error::ObjectChanged { .. } => {
                 ErrorCode::StorageError
             }
@@ -385,6 +400,8 @@ impl Coded for Error {
             Error::NoAccess { .. } => {
                 "CREATE LOCATION name URL 's3://bucket/prefix/' CREDENTIAL name"
             }
+            Error::OutOfBounds { .. } => "its keys and its catalog lie there; name another folder",
+            Error::InLog { .. } => "rows are added to a table with INSERT",
             Error::NotListed { .. } => "behind HTTP a table is one file: name it",
             Error::LocationNotFound { .. } => {
                 "paths are those of the server's machine; executors must see the same path"

@@ -9,6 +9,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use object_store::ObjectStoreExt;
 
 use crate::Error;
+use crate::links::without_links;
 use crate::store::StoreUrl;
 
 /// Characters that make a path a glob.
@@ -98,9 +99,9 @@ impl Location {
 
     /// The same place without links on the way to it, as far as it is there.
     pub(crate) fn without_links(self) -> Self {
-        match self.is_remote() {
-            true => self,
-            false => Self { text: followed(Path::new(&self.text)).to_string_lossy().into_owned() },
+        match without_links(Path::new(&self.text)) {
+            Some(real) if !self.is_remote() => Self { text: real.to_string_lossy().into_owned() },
+            _ => self,
         }
     }
 
@@ -187,18 +188,6 @@ fn local_path(written: &str) -> Result<PathBuf, Error> {
         _ => PathBuf::from(path),
     };
     Ok(decoded)
-}
-
-/// A path of this machine without links, as far as it is there.
-pub(crate) fn followed(path: &Path) -> PathBuf {
-    let led_to = path.ancestors().find_map(|there| {
-        let real = std::fs::canonicalize(there).ok()?;
-        match path.strip_prefix(there).ok()? {
-            rest if rest.as_os_str().is_empty() => Some(real),
-            rest => Some(real.join(rest)),
-        }
-    });
-    led_to.unwrap_or_else(|| path.to_path_buf())
 }
 
 /// The folders and file before the first component that is a pattern.

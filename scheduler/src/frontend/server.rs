@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use super::flight_sql::{FlightSql, do_get};
 use super::{Services, http};
+use crate::identity::note_peer;
 
 /// Bytes that a client may send on one stream before it must wait.
 const STREAM_WINDOW: u32 = 8 << 20;
@@ -155,7 +156,7 @@ async fn connection(
         () = closing.cancelled() => return,
     }
     let builder = builder();
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(router.map_request(noting(peer.ip())));
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
@@ -167,6 +168,14 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, error, "connection ended early");
+    }
+}
+
+/// Notes in each request where it comes from.
+fn noting<B>(peer: IpAddr) -> impl Fn(axum::http::Request<B>) -> axum::http::Request<B> + Clone {
+    move |mut request: axum::http::Request<B>| {
+        note_peer(request.headers_mut(), peer);
+        request
     }
 }
 

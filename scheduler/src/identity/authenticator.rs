@@ -1,5 +1,6 @@
 //! Checks credentials and turns a login into a session with a token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::session::{BoundedMap, Session, SessionId, SessionStore};
 
 use super::stale::Checked;
-use super::throttle::Throttle;
+use super::throttle::{Throttle, Try};
 use super::{Credential, Error, Principal, Purpose, Signer};
 
 /// Passwords that are hashed at one time. Each takes some 20 MiB and tens of milliseconds of a core.
@@ -69,8 +70,8 @@ impl Authenticator {
         match credential {
             None => Err(Error::Missing),
             Some(Credential::Bearer { token }) => self.session_of_token(&token),
-            Some(Credential::Basic { name, password }) => {
-                let principal = self.verify(&name, &password).await?;
+            Some(Credential::Basic { name, password, peer }) => {
+                let principal = self.verify(&name, &password, peer).await?;
                 self.sessions.open(principal).ok_or(Error::TooManySessions)
             }
         }
@@ -82,8 +83,8 @@ impl Authenticator {
     /// As [`Authenticator::login`].
     pub async fn session(&self, credential: Option<Credential>) -> Result<Arc<Session>, Error> {
         match credential {
-            Some(Credential::Basic { name, password }) => {
-                let principal = self.verify(&name, &password).await?;
+            Some(Credential::Basic { name, password, peer }) => {
+                let principal = self.verify(&name, &password, peer).await?;
                 self.sessions.tokenless(&principal).ok_or(Error::TooManySessions)
             }
             other => self.login(other).await,
@@ -100,7 +101,9 @@ impl Authenticator {
             Some(Credential::Bearer { token }) => {
                 self.session_of_token(&token).map(|session| session.principal.clone())
             }
-            Some(Credential::Basic { name, password }) => self.verify(&name, &password).await,
+            Some(Credential::Basic { name, password, peer }) => {
+                self.verify(&name, &password, peer).await
+            }
         }
     }
 
@@ -115,19 +118,25 @@ impl Authenticator {
         self.sessions.find(id).ok_or(Error::SessionEnded)
     }
 
-    async fn verify(&self, name: &str, password: &str) -> Result<Principal, Error> {
+    async fn verify(
+        &self,
+        name: &str,
+        password: &str,
+        peer: Option<IpAddr>,
+    ) -> Result<Principal, Error> {
         let key = self.signer.digest(Purpose::CredentialCache, name, password.as_bytes());
         if let Some((principal, until)) = self.verified.lock().get_mut(&key)
             && *until > Instant::now()
         {
             return Ok(principal.clone());
         }
-        if let Some(wait) = self.throttle.wait(name, Instant::now()) {
+        let this = Try { name, peer, digest: key };
+        if let Some(wait) = self.throttle.wait(this, Instant::now()) {
             return Err(Error::Throttled { wait });
         }
         match self.verify_hash(name, password).await {
             Ok(principal) => {
-                self.throttle.succeeded(name);
+                self.throttle.succeeded(this);
                 let until = Instant::now() + VERIFIED_FOR;
                 self.verified.lock().insert(key, (principal.clone(), until));
                 Ok(principal)
@@ -135,7 +144,7 @@ impl Authenticator {
             Err(Error::Wrong) => {
                 metrics::counter!("lakegate_frontend_failed_logins_total").increment(1);
                 self.verified.lock().remove(&key);
-                self.throttle.failed(name, Instant::now());
+                self.throttle.failed(this, Instant::now());
                 Err(Error::Wrong)
             }
             Err(error) => Err(error),

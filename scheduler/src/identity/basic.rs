@@ -1,12 +1,18 @@
 //! The credentials of a call, read from its `authorization` header.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Bytes of the longest header that is looked at.
 const HEADER_BYTES_MAX: usize = 8 << 10;
+
+/// The header in which the listener tells the address that a call comes from. What a client sends
+/// under this name is taken away.
+const PEER: HeaderName = HeaderName::from_static("lakegate-internal-peer");
 
 /// Base64 with or without padding: some drivers leave it out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -23,6 +29,8 @@ pub enum Credential {
         name: String,
         /// The password.
         password: String,
+        /// The address that it comes from, where that is known.
+        peer: Option<IpAddr>,
     },
     /// A token from an earlier login.
     Bearer {
@@ -38,7 +46,13 @@ impl Credential {
         if value.len() > HEADER_BYTES_MAX {
             return None;
         }
-        Self::parse(value.to_str().ok()?)
+        let credential = Self::parse(value.to_str().ok()?)?;
+        Some(match credential {
+            Self::Basic { name, password, .. } => {
+                Self::Basic { name, password, peer: peer_of(headers) }
+            }
+            token => token,
+        })
     }
 
     /// Reads `Basic …` or `Bearer …`; the scheme in any case.
@@ -54,8 +68,20 @@ impl Credential {
         let text = String::from_utf8(LENIENT.decode(value).ok()?).ok()?;
         // Only the first colon splits: a password may contain more of them.
         let (name, password) = text.split_once(':')?;
-        Some(Self::Basic { name: name.to_string(), password: password.to_string() })
+        Some(Self::Basic { name: name.to_string(), password: password.to_string(), peer: None })
     }
+}
+
+/// Notes in the headers of a call where it comes from.
+pub fn note_peer(headers: &mut HeaderMap, peer: IpAddr) {
+    match HeaderValue::from_str(&peer.to_string()) {
+        Ok(value) => drop(headers.insert(PEER, value)),
+        Err(_) => drop(headers.remove(PEER)),
+    }
+}
+
+fn peer_of(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get(PEER)?.to_str().ok()?.parse().ok()
 }
 
 impl std::fmt::Debug for Credential {
@@ -74,7 +100,7 @@ mod tests {
     use super::*;
 
     fn basic(name: &str, password: &str) -> Option<Credential> {
-        Some(Credential::Basic { name: name.into(), password: password.into() })
+        Some(Credential::Basic { name: name.into(), password: password.into(), peer: None })
     }
 
     #[test]
@@ -100,6 +126,20 @@ mod tests {
         {
             assert_eq!(Credential::parse(header), None, "{header}");
         }
+    }
+
+    #[test]
+    fn the_address_of_a_call_is_what_the_listener_says() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic dXNlcjpwYXNzMQ"));
+        headers.append(PEER, HeaderValue::from_static("10.0.0.1"));
+        headers.append(PEER, HeaderValue::from_static("10.0.0.2"));
+        let listener: IpAddr = "::1".parse().unwrap();
+        note_peer(&mut headers, listener);
+        let Some(Credential::Basic { peer, .. }) = Credential::of_headers(&headers) else {
+            panic!("no credential");
+        };
+        assert_eq!(peer, Some(listener));
     }
 
     #[test]

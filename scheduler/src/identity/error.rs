@@ -19,8 +19,8 @@ pub enum Error {
     /// The session of the token has ended: closed, idle for too long, or the server was restarted.
     #[error("the session has ended")]
     SessionEnded,
-    /// Too many failed logins of this name.
-    #[error("too many failed logins of this user; the next try is taken in {} ms", wait.as_millis())]
+    /// Too many failed logins of this name from this address.
+    #[error("too many failed logins of this user from this address; the next try is taken in {} ms", wait.as_millis())]
     Throttled {
         /// How long to wait.
         wait: Duration,

@@ -10,7 +10,7 @@ mod throttle;
 use lakegate_catalog::PrincipalId;
 
 pub use authenticator::Authenticator;
-pub use basic::Credential;
+pub use basic::{Credential, note_peer};
 pub use error::Error;
 pub use signer::{Purpose, Signer};
 

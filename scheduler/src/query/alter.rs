@@ -55,6 +55,9 @@ impl QueryService {
                 return unset(&catalog, name, names, *if_exists).await;
             }
             (Change::ProjectLocation(location), ObjectName::Project(project)) => {
+                if let Some(location) = location {
+                    self.check_in_bounds(location).await?;
+                }
                 return Ok(catalog.set_project_location(project, location.as_deref()).await?);
             }
             (Change::LocationCredential(credential), ObjectName::Location(location)) => {

@@ -15,8 +15,8 @@ use lakegate_engine::statement::{self, Command, DropKind};
 use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
+use super::bounds::Reach;
 use super::names::absolute;
-use super::places::check_place;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::views::with_column_names;
@@ -157,7 +157,7 @@ impl QueryService {
         }
         let location = Location::read(location)?;
         // Before anything is looked at that lies there.
-        check_place(&seen, Privilege::Read, &location).await?;
+        self.check_place(&seen, Privilege::Read, &location, Reach::Below).await?;
         let declaration = Declaration {
             format: ddl.file_type.parse()?,
             location: location.existing()?,

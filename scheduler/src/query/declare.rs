@@ -97,6 +97,7 @@ impl QueryService {
         name: &str,
         location: &str,
     ) -> Result<DatasetId, Error> {
+        self.check_in_bounds(location).await?;
         let location = Location::read(location)?.as_str().to_string();
         let kind = DatasetKind::Volume(Volume { is_managed: false, location });
         let new = NewDataset::new(place.0, place.1, name, kind);

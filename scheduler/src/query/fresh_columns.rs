@@ -50,7 +50,9 @@ impl QueryService {
             return Ok(Arc::new(Schema::empty()));
         }
         let noted = columns(dataset)?;
-        if !seen.may(Privilege::Select, Object::Dataset(dataset.id)) {
+        if !seen.may(Privilege::Select, Object::Dataset(dataset.id))
+            || seen.check_reading_files(dataset).is_err()
+        {
             return Ok(noted);
         }
         let Declared::Table(table) = declared(dataset)? else { return Ok(noted) };

@@ -35,6 +35,9 @@ impl QueryService {
         let catalog = self.changing(session);
         match statement {
             Governance::CreateProject { name, location, comment, if_not_exists } => {
+                if let Some(location) = location {
+                    self.check_in_bounds(location).await?;
+                }
                 let catalog = commenting(&catalog, comment.as_deref());
                 catalog.create_project_at(name, location.as_deref(), *if_not_exists).await?;
                 Ok(())
@@ -61,6 +64,7 @@ impl QueryService {
                 if_not_exists,
             } => {
                 check_location(url, options)?;
+                self.check_in_bounds(url).await?;
                 let new = NewLocation {
                     name: name.clone(),
                     url: url.clone(),

@@ -65,6 +65,7 @@ impl QueryService {
             Inspection::History(_) | Inspection::Detail => {}
         }
         seen.check_object(Privilege::Select, Object::Dataset(dataset.id), &name)?;
+        seen.check_reading_files(&dataset)?;
         let declared = match declared(&dataset)? {
             Declared::Table(declared) => declared,
             Declared::View(_) => return Err(no_versions(&name, "a view")),
@@ -89,6 +90,7 @@ impl QueryService {
         );
         if is_delta
             && seen.may(Privilege::Select, Object::Dataset(dataset.id))
+            && seen.check_reading_files(dataset).is_ok()
             && let Declared::Table(declared) = declared(dataset)?
         {
             let log = declared.log(&self.state(scope))?;

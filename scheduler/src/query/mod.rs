@@ -7,6 +7,7 @@
 
 mod admission;
 mod alter;
+mod bounds;
 mod command;
 mod declare;
 mod describe;

@@ -5,14 +5,36 @@ use lakegate_lake::Location;
 use lakegate_lake::store::place_below;
 
 use super::Error;
+use super::bounds::{Reach, check_outside_logs};
+use super::service::QueryService;
 use crate::object_access::local_root;
 
-/// Refuses a location that the principal may not use, by its name or by where links lead. Nothing
-/// is made, and nothing is read but links.
-///
-/// # Errors
-/// As [`VisibleSnapshot::check_url`]; a link that leads out of its location leads outside of every.
-pub(super) async fn check_place(
+impl QueryService {
+    /// Refuses a location that the principal may not use for this, or that is out of bounds. Nothing
+    /// is made, and nothing is read but links.
+    ///
+    /// # Errors
+    /// As [`VisibleSnapshot::check_url`], [`QueryService::check_apart`] and, for writing,
+    /// [`check_outside_logs`].
+    pub(super) async fn check_place(
+        &self,
+        seen: &VisibleSnapshot,
+        privilege: Privilege,
+        location: &Location,
+        reach: Reach,
+    ) -> Result<(), Error> {
+        check_right(seen, privilege, location).await?;
+        self.check_apart(seen, location, reach).await?;
+        match privilege {
+            Privilege::Write => check_outside_logs(location),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses a location that the principal may not use, by its name or by where links lead. A link
+/// that leads out of its location leads outside of every.
+async fn check_right(
     seen: &VisibleSnapshot,
     privilege: Privilege,
     location: &Location,

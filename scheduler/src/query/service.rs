@@ -231,7 +231,7 @@ impl QueryService {
         id: QueryId,
     ) -> Result<RunningQuery, Error> {
         self.refuse_when_draining()?;
-        let guard = self.registry.begin(id, &session.principal, &statement.sql);
+        let guard = self.registry.begin(id, &session.principal, statement.shown());
         let limit = session.settings().timeout.or(self.config.timeout);
         let deadline = limit.map(Deadline::after);
         let cancelled = guard.record().cancel_token().clone();
@@ -268,7 +268,7 @@ impl QueryService {
         guard: &QueryGuard,
     ) -> Result<(Batches, i64), Error> {
         if let Work::Command(Command::Write(write)) = &statement.work {
-            let written = self.write(session, write, &statement.sql, guard).await?;
+            let written = self.write(session, write, statement.shown(), guard).await?;
             return Ok((stream::empty().boxed(), i64::try_from(written).unwrap_or(i64::MAX)));
         }
         self.start_rows(session, statement, guard).await.map(|batches| (batches, 0))
@@ -314,7 +314,7 @@ impl QueryService {
             }
             Work::Command(command) => {
                 guard.record().run_on(Tier::Metadata, None);
-                self.carry_out(session, command, &statement.sql).await?;
+                self.carry_out(session, command, statement.shown()).await?;
                 Ok(stream::empty().boxed())
             }
         }

@@ -1,5 +1,6 @@
 //! A statement that was read and planned and has not run yet.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -9,7 +10,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_catalog::PrincipalId;
-use lakegate_engine::statement::{Command, GrantsOf, Inspection};
+use lakegate_engine::statement::{Command, GrantsOf, Inspection, shown};
 use lakegate_lake::delta::TakenVersions;
 
 use super::write::Sink;
@@ -19,8 +20,10 @@ use crate::session::Session;
 /// A statement ready to run, any number of times.
 #[derive(Debug)]
 pub struct Statement {
-    /// Its text.
+    /// Its text, to plan it again.
     pub sql: String,
+    /// What may be seen of its text, where that is not all of it.
+    pub(super) shown: Option<String>,
     /// Whether it changes something instead of returning rows.
     pub is_update: bool,
     /// The schema that every result of it has; no fields when `is_update`.
@@ -91,15 +94,29 @@ impl Scope {
 
 impl Statement {
     pub(super) fn with_rows(sql: &str, schema: SchemaRef, work: Work) -> Arc<Self> {
-        Arc::new(Self { sql: sql.to_string(), is_update: false, schema, work })
+        let shown = shown_if_not_all(sql);
+        Arc::new(Self { sql: sql.to_string(), shown, is_update: false, schema, work })
     }
 
     pub(super) fn command(sql: &str, command: Command) -> Arc<Self> {
         Arc::new(Self {
             sql: sql.to_string(),
+            shown: shown_if_not_all(sql),
             is_update: true,
             schema: Arc::new(Schema::empty()),
             work: Work::Command(command),
         })
+    }
+
+    /// Its text as logs, the history and the catalog may have it.
+    pub(super) fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.sql)
+    }
+}
+
+fn shown_if_not_all(sql: &str) -> Option<String> {
+    match shown(sql) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(shown) => Some(shown),
     }
 }

@@ -7,8 +7,8 @@ use lakegate_lake::Location;
 use lakegate_lake::delta::TableRoot;
 
 use super::Error;
+use super::bounds::Reach;
 use super::command::unsupported;
-use super::places::check_place;
 use super::service::QueryService;
 use crate::session::Session;
 
@@ -37,7 +37,7 @@ impl QueryService {
         if let Some(location) = location {
             let location = Location::read(location)?;
             let seen = self.seen_by(session.principal.id).await?;
-            check_place(&seen, Privilege::Read, &location).await?;
+            self.check_place(&seen, Privilege::Read, &location, Reach::Below).await?;
             let location = location.as_str().to_string();
             catalog.create_dataset(&new(false, location), on_existing).await?;
             return Ok(());

@@ -5,6 +5,7 @@
 
 mod environment;
 mod file;
+mod in_clear;
 mod password;
 
 use std::fmt;
@@ -18,6 +19,9 @@ use crate::error::{Coded, ErrorCode};
 
 pub use environment::from_environment;
 pub use file::load_or_create;
+pub use in_clear::{
+    HIDDEN, is_secret_name, may_hold_secrets, url_holds_a_secret, without_secrets_of_urls,
+};
 pub use password::{hash_password, one_time_password, verify_password};
 
 /// A text that nobody should see. Comparing takes the same time wherever two texts differ.

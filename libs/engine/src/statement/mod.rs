@@ -3,6 +3,7 @@
 mod classify;
 mod describe;
 mod governance;
+mod in_clear;
 mod listing;
 mod literals;
 mod multisets;
@@ -27,6 +28,7 @@ use lakegate_common::{Coded, ErrorCode};
 
 pub use describe::Inspection;
 pub use governance::{Change, Governance, ObjectKind, Verb};
+pub use in_clear::shown;
 pub use listing::GrantsOf;
 pub(crate) use literals::is_beyond_nanoseconds;
 pub use literals::keep_exact_rows;
@@ -167,6 +169,15 @@ pub enum Error {
         /// What should stand there.
         expected: &'static str,
     },
+    /// A secret at a place where it would be kept in clear. The value is not repeated.
+    #[error("{place} holds a secret, which would be kept in clear")]
+    SecretInClear {
+        /// The option, or that it is a URL.
+        place: String,
+    },
+    /// A text that was refused for a reason that would repeat a secret.
+    #[error("the statement does not parse, and holds what may be a secret")]
+    Hidden,
     /// No statement in the text.
     #[error("the text holds no statement")]
     Empty,
@@ -233,7 +244,10 @@ impl Coded for Error {
                 ErrorCode::Unsupported => ErrorCode::Unsupported,
                 _ => ErrorCode::SyntaxError,
             },
-            Error::Syntax(_) | Error::Expected { .. } | Error::Empty => ErrorCode::SyntaxError,
+            Error::Syntax(_) | Error::Expected { .. } | Error::Empty | Error::Hidden => {
+                ErrorCode::SyntaxError
+            }
+            Error::SecretInClear { .. } => ErrorCode::InvalidArgument,
             Error::Several { .. } | Error::Unsupported { .. } => ErrorCode::Unsupported,
             Error::TooLong { .. } | Error::TooDeep | Error::TooManyVersions { .. } => {
                 ErrorCode::LimitExceeded
@@ -246,6 +260,11 @@ impl Coded for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Unsupported { instead, .. } => instead.map(str::to_string),
+            Error::SecretInClear { .. } => Some(
+                "keys belong into a credential: CREATE CREDENTIAL name TYPE S3 WITH (…), then \
+                 CREATE LOCATION name URL '…' CREDENTIAL name"
+                    .to_string(),
+            ),
             _ => None,
         }
     }
@@ -259,6 +278,22 @@ pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     if sql.len() > STATEMENT_BYTES_MAX {
         return Err(Error::TooLong { bytes: sql.len() });
     }
+    match read(sql, fold_identifiers) {
+        Ok(statement) => {
+            in_clear::refuse_secrets(&statement)?;
+            Ok(statement)
+        }
+        // These repeat what stands in the text.
+        Err(Error::Syntax(_) | Error::Refused(_) | Error::InvalidName { .. })
+            if shown(sql) != sql =>
+        {
+            Err(Error::Hidden)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     check_nesting(sql)?;
     if let Some(governance) = governance::read(sql, fold_identifiers)? {
         return Ok(Statement::Command(Command::Governance(Box::new(governance))));

@@ -1,8 +1,14 @@
 //! What may be seen of a text that could not be read as a statement. It may have been meant as one
 //! that holds a secret, which nobody can tell any more.
 
-/// What may be seen instead where nothing may.
-const HIDDEN: &str = "***";
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use lakegate_common::secret::{HIDDEN, may_hold_secrets};
+
+use super::in_clear::shown;
+
+/// Words that begin statements in which names are followed by values.
+const WITH_VALUES: [&str; 2] = ["SET", "COPY"];
 /// Words that begin statements without secrets.
 const HARMLESS: [&str; 21] = [
     "SELECT", "WITH", "VALUES", "FROM", "TABLE", "EXPLAIN", "ANALYZE", "SHOW", "DESCRIBE", "DESC",
@@ -34,7 +40,11 @@ pub fn shown_of_unread(sql: &str) -> String {
     let mut next = || words.next().unwrap_or_default().to_ascii_uppercase();
     let (first, second) = (next(), next());
     if HARMLESS.contains(&first.as_str()) && !TELLTALE.iter().any(|word| holds(sql, word)) {
-        return sql.to_string();
+        let is_cut = Tokenizer::new(&GenericDialect {}, sql).tokenize().is_err();
+        // Where a text has no tokens, values cannot be told from names.
+        if !(is_cut && WITH_VALUES.contains(&first.as_str()) && may_hold_secrets(sql)) {
+            return shown(sql).into_owned();
+        }
     }
     match first.as_str() {
         "CREATE" | "ALTER" if KINDS.contains(&second.as_str()) => {
@@ -77,6 +87,10 @@ mod tests {
             ("SELECT 1; CREATE USER ann PASSWORD 'hidden'", "SELECT ***"),
             ("EXPLAIN CREATE USER ann PASSWORD 'hidden'", "EXPLAIN ***"),
             ("", "***"),
+            ("SET api_key = 'hidden", "SET ***"),
+            ("SET api_key = 'hidden')", "SET api_key = ***)"),
+            ("COPY t TO 's3://k:hidden@b/' STORED", "COPY t TO 's3://***@b/' STORED"),
+            ("SELECT FROM 's3://k:hidden@b/' ORDER 1", "SELECT FROM 's3://***@b/' ORDER 1"),
         ] {
             assert!(parse(sql, true).is_err(), "{sql}");
             assert_eq!(shown_of_unread(sql), shown);

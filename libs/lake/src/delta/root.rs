@@ -8,7 +8,7 @@ use object_store::path::Path;
 use url::Url;
 
 use crate::Error;
-use crate::location::followed;
+use crate::links::without_links;
 
 /// The folder that holds `_delta_log`, as a URL that ends with a slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,7 +51,7 @@ impl TableRoot {
     #[must_use]
     pub fn followed(self) -> Self {
         let Some(path) = self.local_path() else { return self };
-        let led_to = Url::from_directory_path(followed(&path)).ok();
+        let led_to = without_links(&path).and_then(|path| Url::from_directory_path(path).ok());
         led_to.and_then(|url| Self::from_url(url).ok()).unwrap_or(self)
     }
 

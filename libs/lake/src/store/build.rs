@@ -14,6 +14,7 @@ use object_store::http::HttpBuilder;
 use object_store::limit::LimitStore;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig, StaticCredentialProvider};
 
+use super::answers::Answers;
 use super::attempts::Attempts;
 use super::read_only::ReadOnly;
 use super::{Access, StoreKind, StoreUrl};
@@ -69,13 +70,13 @@ pub(super) fn build(
         }
         StoreKind::Http => {
             let store = http(url, access, bounds)?.build().map_err(of)?;
-            Ok(limited(ReadOnly::new(store, url.bucket()), bounds))
+            Ok(limited(ReadOnly::new(Answers::of(store), url.bucket()), bounds))
         }
     }
 }
 
 fn limited(store: impl ObjectStore, bounds: Bounds) -> Arc<dyn ObjectStore> {
-    Arc::new(LimitStore::new(store, bounds.requests))
+    Arc::new(LimitStore::new(Answers::of(store), bounds.requests))
 }
 
 fn s3(url: &StoreUrl, access: &Access, bounds: Bounds) -> AmazonS3Builder {

@@ -20,6 +20,7 @@ use object_store::{
 use super::AccessSource;
 use super::bucket::generic;
 use crate::Error;
+use crate::links::without_links;
 
 /// The file system. What is named by a path below a location must lie there too once links are
 /// followed; what belongs to no location may lie anywhere.
@@ -87,7 +88,7 @@ fn generic_io(source: io::Error) -> object_store::Error {
 /// # Errors
 /// [`Error::LeadsOut`] for what lies elsewhere.
 pub fn place_below(named: &LocalPath, root: &LocalPath) -> std::result::Result<PathBuf, Error> {
-    let (Ok(real), Ok(real_root)) = (followed(named), followed(root)) else {
+    let (Some(real), Some(real_root)) = (without_links(named), without_links(root)) else {
         return Err(leads_out(named));
     };
     match real.strip_prefix(real_root) {
@@ -99,17 +100,6 @@ pub fn place_below(named: &LocalPath, root: &LocalPath) -> std::result::Result<P
 
 fn leads_out(named: &LocalPath) -> Error {
     Error::LeadsOut { location: named.to_string_lossy().into_owned() }
-}
-
-/// The path without links, also of what is not there yet.
-fn followed(path: &LocalPath) -> io::Result<PathBuf> {
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            // A link to nowhere may get its target later.
-            if path.is_symlink() { Err(error) } else { Ok(followed(folder)?.join(name)) }
-        }
-        (found, _, _) => found,
-    }
 }
 
 impl fmt::Display for Confined {

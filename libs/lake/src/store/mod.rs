@@ -8,6 +8,7 @@
 //! A query reads through [`QueryStores`]: what it asks is counted, and the cache is asked first.
 
 mod access;
+mod answers;
 mod attempts;
 mod bucket;
 mod build;
@@ -17,6 +18,7 @@ mod counted;
 mod kept;
 mod options;
 mod per_query;
+mod private;
 mod read_only;
 mod registry;
 mod settings;
@@ -31,6 +33,7 @@ pub use build::Bounds;
 pub use confined::place_below;
 pub use options::{StoreKind, check_credential_options, check_location_options};
 pub use per_query::QueryStores;
+pub use private::PrivateFolder;
 pub use registry::Stores;
 pub use settings::{KEYS, StoreSettings};
 pub use url::StoreUrl;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::url::Url;
@@ -15,8 +15,10 @@ use parking_lot::Mutex;
 use super::bucket::BucketStore;
 use super::confined::Confined;
 use super::kept::KeptAccess;
+use super::private::{Guarded, PrivateFolder};
 use super::uploads::Uploads;
 use super::{AccessSource, Bounds, QueryStores, StoreUrl};
+use crate::Error;
 use crate::cache::DataCache;
 
 /// Buckets whose stores are kept.
@@ -29,6 +31,7 @@ pub struct Stores {
     bounds: Bounds,
     cache: Option<Arc<DataCache>>,
     uploads: Uploads,
+    private: OnceLock<Arc<PrivateFolder>>,
     buckets: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
@@ -47,6 +50,7 @@ impl Stores {
             bounds,
             cache,
             uploads: Uploads::default(),
+            private: OnceLock::new(),
             buckets: Mutex::default(),
         })
     }
@@ -67,7 +71,29 @@ impl Stores {
     }
 
     pub(super) fn local(&self) -> Arc<dyn ObjectStore> {
-        Arc::clone(&self.local) as _
+        let local: Arc<dyn ObjectStore> = Arc::clone(&self.local) as _;
+        match self.private.get() {
+            Some(private) => Arc::new(Guarded::new(local, Arc::clone(private))),
+            None => local,
+        }
+    }
+
+    /// Leaves a folder of this machine alone from now on. For the start of a process: a second call
+    /// does nothing.
+    pub fn keep_out_of(&self, folder: PrivateFolder) {
+        let _ = self.private.set(Arc::new(folder));
+    }
+
+    /// Refuses a local path that leads into the folder that stores leave alone, once links are
+    /// followed, also to what is open to them there.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`].
+    pub fn check_in_bounds(&self, path: &std::path::Path) -> Result<(), Error> {
+        match self.private.get().filter(|private| private.holds(path)) {
+            Some(_) => Err(Error::OutOfBounds { location: path.to_string_lossy().into_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Refuses files of this machine that links lead to out of the location of their path.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ::url::Url;
+use lakegate_common::secret::without_secrets_of_urls;
 
 use super::StoreKind;
 use crate::Error;
@@ -28,10 +29,10 @@ impl StoreUrl {
         }
         let kind = StoreKind::of_scheme(scheme).ok_or_else(|| Error::UnknownScheme {
             scheme: scheme.to_string(),
-            location: written.to_string(),
+            location: without_secrets_of_urls(written).into_owned(),
         })?;
         let malformed = |reason: &str| Error::MalformedUrl {
-            url: written.to_string(),
+            url: without_secrets_of_urls(written).into_owned(),
             reason: reason.to_string(),
         };
         // Paths are taken as they are written; the parser would resolve steps without a word.
@@ -142,7 +143,8 @@ mod tests {
             "s3://lake/x?versionId=1",
             "s3://lake/x#part",
         ] {
-            assert!(StoreUrl::parse(written).is_err(), "{written}");
+            let refused = StoreUrl::parse(written).unwrap_err().to_string();
+            assert!(!refused.contains("secret"), "{refused}");
         }
         assert!(matches!(
             StoreUrl::parse("ftp://host/x"),

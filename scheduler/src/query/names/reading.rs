@@ -84,6 +84,7 @@ impl Resolver {
         }
         let dataset = self.seen.resolve(&name.catalog, &name.schema, &name.table)?;
         self.seen.check_object(Privilege::Select, Object::Dataset(dataset.id), name)?;
+        self.seen.check_reading_files(dataset)?;
         below.reads(dataset.id);
         match declared(dataset)? {
             Declared::Table(table) if table.format == Format::Delta => Ok(table),

@@ -135,6 +135,7 @@ impl Resolver {
         below.reads(dataset.id);
         match declared(dataset)? {
             Declared::Table(table) => {
+                self.seen.check_reading_files(dataset)?;
                 let provider = table_provider(state, &self.versions, &table, self.strings).await?;
                 if table.format == Format::Delta {
                     let newest = self.versions.of(&table.log(state)?).await?;

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use lakegate_catalog::limit::QUERY_TEXT_BYTES_MAX;
 use lakegate_common::{Coded, error};
-use lakegate_engine::statement::shown_of_unread;
+use lakegate_engine::statement::{Error as Unread, shown, shown_of_unread};
 
 use super::{Failure, QueryRegistry, QueryState};
 use crate::identity::Principal;
@@ -34,14 +34,22 @@ impl QueryRegistry {
         begun: Begun,
         refusal: &Error,
     ) {
-        let kept = &sql[..sql.floor_char_boundary(QUERY_TEXT_BYTES_MAX)];
-        let (shown, message) = match refusal {
+        // Before it is cut: a value without its end could not be told any more.
+        let told = shown(sql);
+        let (text, message) = match refusal {
+            Error::Statement(refusal @ Unread::SecretInClear { .. }) if told != sql => {
+                (told.into_owned(), refusal.to_string())
+            }
             // The parser's own words tell of the text.
-            Error::Statement(unread) => (shown_of_unread(kept), unread.to_string()),
-            refusal => (kept.to_string(), error::Chain(refusal).to_string()),
+            Error::Statement(unread) => (shown_of_unread(cut(sql)), unread.to_string()),
+            refusal => (told.into_owned(), error::Chain(refusal).to_string()),
         };
-        let guard = self.begin_at(begun, QueryId::new(), principal, &shown);
+        let guard = self.begin_at(begun, QueryId::new(), principal, cut(&text));
         let code = refusal.code().to_string();
         guard.record().end(QueryState::Failed, Some(Failure { code, message }));
     }
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(QUERY_TEXT_BYTES_MAX)]
 }

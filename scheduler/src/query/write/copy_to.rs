@@ -13,8 +13,8 @@ use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
 use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
+use crate::query::bounds::Reach;
 use crate::query::command::unsupported;
-use crate::query::places::check_place;
 use crate::query::registry::QueryGuard;
 use crate::query::service::QueryService;
 use crate::query::statement::Scope;
@@ -48,7 +48,7 @@ impl QueryService {
         let format = to.format(is_file)?;
         let location = Location::read(to.target)?;
         let seen = self.seen_by(scope.principal).await?;
-        check_place(&seen, Privilege::Write, &location).await?;
+        self.check_place(&seen, Privilege::Write, &location, Reach::New).await?;
         let planned = self.plan(query.clone(), scope).await?;
         let columns = plain(&canonical(planned.plan.schema().as_arrow()));
         let write = Arc::new(FileWrite {

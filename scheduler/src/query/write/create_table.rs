@@ -25,9 +25,9 @@ use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
 use crate::query::alter::IN_THE_LOG;
+use crate::query::bounds::Reach;
 use crate::query::command::unsupported;
 use crate::query::names::absolute;
-use crate::query::places::check_place;
 use crate::query::registry::QueryGuard;
 use crate::query::service::QueryService;
 use crate::query::statement::{Planned, Scope};
@@ -159,7 +159,7 @@ impl QueryService {
             return Ok(Place { root: self.managed_root(project)?, is_managed: true });
         };
         let location = Location::read(location)?;
-        check_place(seen, Privilege::Write, &location).await?;
+        self.check_place(seen, Privilege::Write, &location, Reach::Below).await?;
         let root = TableRoot::parse(location.as_str())?.followed();
         // What lies there is somebody's, and would go with the table if it could not be made.
         if !self.is_empty(&root).await? {

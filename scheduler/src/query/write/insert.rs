@@ -36,6 +36,7 @@ impl QueryService {
         let seen = self.seen_by(scope.principal).await?;
         let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
         seen.check_object(Privilege::Modify, Object::Dataset(dataset.id), &name)?;
+        seen.check_writing_files(dataset)?;
         let target = match declared(dataset)? {
             Declared::Table(target) if target.format == Format::Delta => target,
             Declared::Table(_) => {

@@ -142,6 +142,7 @@ pub(super) async fn list(call: Call, Params(filter): Params<Named>) -> Answer {
 pub(super) async fn create(call: Call, Json(new): Json<NewLocation>) -> Answer {
     let NewLocation { name, url, credential, options, comment, properties } = new;
     check_location(&url, &options)?;
+    call.check_in_bounds(Some(&url)).await?;
     let new = New { name, url, credential, options };
     let catalog = call.catalog().noting(Notes { comment, properties });
     let made = catalog.create_location(&new, false).await?;

@@ -140,6 +140,7 @@ pub(super) async fn list(call: Call, Params(filter): Params<Named>) -> Answer {
     responses((status = 201, description = "Made", body = Project,
         headers(("ETag" = String), ("Location" = String)))))]
 pub(super) async fn create(call: Call, Json(new): Json<NewProject>) -> Answer {
+    call.check_in_bounds(new.location.as_deref()).await?;
     let catalog = call.catalog().noting(Notes { comment: new.comment, properties: new.properties });
     let made = catalog.create_project_at(&new.name, new.location.as_deref(), false).await?;
     call.created::<Project>(made).await
@@ -169,6 +170,7 @@ pub(super) async fn update(
     let alteration = Patch { name, comment, properties, owner }.alteration();
     let (catalog, project) = call.held::<Project>(id).await?;
     let location = location.as_ref().map(|location| location.as_deref());
+    call.check_in_bounds(location.flatten()).await?;
     catalog.amend_project(&project.name, &alteration, location).await?;
     call.changed::<Project>(id).await
 }

@@ -119,6 +119,14 @@ impl Call {
         self.services.query.catalog().acting_for(self.principal.id)
     }
 
+    /// Refuses a place in the server's own folder.
+    pub(super) async fn check_in_bounds(&self, place: Option<&str>) -> Result<(), Problem> {
+        match place {
+            Some(place) => Ok(self.services.query.check_in_bounds(place).await?),
+            None => Ok(()),
+        }
+    }
+
     /// Does what may drop tables, whether the caller waits for it or not; the files of those that
     /// belong to Lakegate go with them.
     pub(super) async fn dropping(
