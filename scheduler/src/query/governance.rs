@@ -72,7 +72,7 @@ impl QueryService {
                     .await?;
                 Ok(())
             }
-            Governance::CreateUser { name, password, comment, if_not_exists } => {
+            Governance::CreateUser { name, password, is_admin, comment, if_not_exists } => {
                 // Before anything tells whether the name is taken, and before a hash is worked out.
                 self.seen_by(session.principal.id).await?.check_admin("creating a user")?;
                 if *if_not_exists && catalog.principal(name).await?.is_some() {
@@ -80,7 +80,7 @@ impl QueryService {
                 }
                 let hash = hashed(password.expose().to_string()).await?;
                 commenting(&catalog, comment.as_deref())
-                    .create_principal(name, &hash, false)
+                    .create_principal(name, &hash, *is_admin)
                     .await?;
                 Ok(())
             }
@@ -206,7 +206,7 @@ async fn drop_one(
 }
 
 /// The catalog in which what is made has a comment, where there is one.
-fn commenting(catalog: &Catalog, comment: Option<&str>) -> Catalog {
+pub(super) fn commenting(catalog: &Catalog, comment: Option<&str>) -> Catalog {
     match comment {
         Some(comment) => {
             catalog.noting(Notes { comment: Some(comment.to_string()), ..Notes::default() })

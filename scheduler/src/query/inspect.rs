@@ -14,10 +14,11 @@ use lakegate_lake::delta::{AsOf, TableDetail, history_rows, history_schema};
 use lakegate_lake::{ExternalTable, Format};
 
 use super::Error;
-use super::alter::IN_THE_LOG;
-use super::describe::{DESCRIBE, PROPERTIES, table};
+use super::command::unsupported;
+use super::describe::{CREATION, DESCRIBE, PROPERTIES, table};
 use super::described::Described;
 use super::names::{Declared, declared};
+use super::properties::IN_THE_LOG;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::system::columns::{batch, number, object, text, time};
@@ -38,6 +39,7 @@ impl QueryService {
             Inspection::Detail => details(&[])?.schema(),
             Inspection::Extended => Arc::clone(&DESCRIBE),
             Inspection::Properties(_) => Arc::clone(&PROPERTIES),
+            Inspection::Creation(_) => Arc::clone(&CREATION),
         })
     }
 
@@ -62,9 +64,13 @@ impl QueryService {
                 let properties = self.properties_of(scope, &seen, &dataset).await?;
                 return rows_of_properties(properties, wanted.as_deref());
             }
-            Inspection::History(_) | Inspection::Detail => {}
+            Inspection::History(_) | Inspection::Detail | Inspection::Creation(_) => {}
         }
         seen.check_object(Privilege::Select, Object::Dataset(dataset.id), &name)?;
+        if let Inspection::Creation(kind) = what {
+            let statement = self.creation_of(scope, &name, &dataset, *kind).await?;
+            return table(&CREATION, std::iter::once([statement]));
+        }
         let declared = match declared(&dataset)? {
             Declared::Table(declared) => declared,
             Declared::View(_) => return Err(no_versions(&name, "a view")),
@@ -203,7 +209,7 @@ impl Detail<'_> {
 
 /// The properties of a Delta table: what Delta reads from its log, all else from the catalog where
 /// it stands there.
-fn united(
+pub(super) fn united(
     mut in_the_log: BTreeMap<String, String>,
     noted: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
@@ -263,6 +269,10 @@ fn inspect_own(
         Inspection::History(_) | Inspection::Detail => {
             Err(no_versions(name, "a table of the service's own"))
         }
+        Inspection::Creation(_) => Err(unsupported(
+            "SHOW CREATE of a table of the service's own",
+            "nobody makes such tables",
+        )),
     }
 }
 

@@ -38,6 +38,11 @@ impl TakenVersions {
         Ok(Arc::clone(taken.entry(log.root().clone()).or_insert(newest)))
     }
 
+    /// The newest version of a table, if the statement has met the table.
+    pub fn taken(&self, root: &TableRoot) -> Option<Arc<TableState>> {
+        self.newest.lock().get(root).map(Arc::clone)
+    }
+
     /// A version of a table that the statement asks for.
     ///
     /// # Errors

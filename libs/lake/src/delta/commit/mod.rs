@@ -5,10 +5,16 @@
 //! carries an application transaction, by which a change whose outcome was lost on the way is
 //! recognised in the log instead of being made twice.
 
+mod actions;
 mod adds;
 mod append;
+mod attempts;
+mod columns;
 mod create;
 mod place;
+mod properties;
+mod protocols;
+mod replace;
 mod storable;
 
 use std::collections::HashMap;
@@ -24,6 +30,8 @@ use self::place::Place;
 use super::DeltaTables;
 
 pub use create::NewTable;
+pub use properties::PropertyChange;
+pub use replace::Overwriting;
 pub use storable::storable;
 
 /// What a log says of who writes it.

@@ -6,6 +6,7 @@ mod columns;
 mod commits;
 mod contention;
 mod pruning;
+mod replacing;
 mod rows;
 pub(super) mod support;
 mod versions;
