@@ -67,9 +67,11 @@ fn managed(
     properties: BTreeMap<String, String>,
 ) -> String {
     let columns = state.schema().taken_columns();
-    let shown = columns.fields().iter().map(|field| {
+    let shown = columns.fields().iter().enumerate().map(|(column, field)| {
         let needed = if field.is_nullable() { "" } else { " NOT NULL" };
-        format!("{} {}{needed}", shown_name(field.name()), type_of(field.data_type()))
+        let comment = state.schema().comment(column);
+        let comment = comment.map(|text| format!(" COMMENT {}", text_of(text))).unwrap_or_default();
+        format!("{} {}{needed}{comment}", shown_name(field.name()), type_of(field.data_type()))
     });
     let mut text = format!("CREATE TABLE {name} ({})", list(shown));
     let partitions = state.schema().partitions();

@@ -153,7 +153,32 @@ impl QueryService {
         let told = told(seen, dataset, &properties, may_read).into_iter();
         let told =
             told.filter_map(|(key, value)| Some([format!("# {key}"), value?, String::new()]));
-        table(&DESCRIBE, columns.chain(told))
+        let comments = self.column_comments(scope, dataset, may_read).await.into_iter();
+        let comments =
+            comments.map(|(column, text)| [format!("# comment on {column}"), text, String::new()]);
+        table(&DESCRIBE, columns.chain(told).chain(comments))
+    }
+
+    /// What the log of a Delta table says about columns, for those who may read it.
+    async fn column_comments(
+        &self,
+        scope: &Scope,
+        dataset: &Dataset,
+        may_read: bool,
+    ) -> Vec<(String, String)> {
+        let Ok(Declared::Table(declared)) = declared(dataset) else { return Vec::new() };
+        if !may_read || declared.format != Format::Delta {
+            return Vec::new();
+        }
+        let Ok(log) = declared.log(&self.state(scope)) else { return Vec::new() };
+        // A log that cannot be read now is no reason to tell nothing else.
+        let Ok(newest) = self.delta.state(&log, AsOf::Latest).await else { return Vec::new() };
+        let columns = newest.schema().columns().fields().iter().enumerate();
+        let commented = columns.filter_map(|(position, column)| {
+            let text = newest.schema().comment(position)?;
+            Some((column.name().clone(), text.to_string()))
+        });
+        commented.collect()
     }
 }
 

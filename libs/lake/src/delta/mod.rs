@@ -29,7 +29,7 @@ mod vectors;
 
 pub use adapter::FileColumns;
 pub use cache::DeltaTables;
-pub use commit::{Commits, NewTable, Overwriting, PropertyChange, storable};
+pub use commit::{COLUMN_COMMENT, Commits, NewTable, Overwriting, PropertyChange, storable};
 pub use detail::TableDetail;
 pub use history::{Commit, history_rows, history_schema};
 pub use log::{AsOf, DeltaLog, TableState};

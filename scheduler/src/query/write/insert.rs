@@ -19,7 +19,7 @@ use crate::query::{Error, QueryId};
 use crate::session::Session;
 
 /// Where rows go.
-pub(super) struct Into<'a> {
+pub(super) struct Destination<'a> {
     pub(super) table: &'a TableReference,
     /// The columns that they are for; all when empty.
     pub(super) columns: &'a [String],
@@ -39,7 +39,7 @@ impl QueryService {
     pub(super) async fn insert(
         &self,
         session: &Arc<Session>,
-        into: Into<'_>,
+        into: Destination<'_>,
         query: &ParsedStatement,
         guard: &QueryGuard,
     ) -> Result<u64, Error> {

@@ -37,7 +37,7 @@ impl QueryService {
         let rows = match write {
             Write::CreateTable(create) => self.create_table(session, create, sql, guard).await,
             Write::Insert { table, columns, query, overwrite } => {
-                let into = insert::Into { table, columns, overwrite: *overwrite };
+                let into = insert::Destination { table, columns, overwrite: *overwrite };
                 self.insert(session, into, query, guard).await
             }
             Write::Truncate { table } => self.truncate(session, table).await,

@@ -74,7 +74,9 @@ fn is_change_of_ours(kind: &str, words: impl Iterator<Item = String>) -> bool {
         [first, second] => match first.as_str() {
             "RENAME" | "OWNER" if second == "TO" => true,
             "SET" | "UNSET" => PROPERTIES_WORDS.contains(&second.as_str()),
-            "ADD" | "RENAME" | "DROP" | "ALTER" => COLUMN_WORDS.contains(&second.as_str()),
+            "ADD" | "RENAME" | "DROP" | "ALTER" if kind == "TABLE" => {
+                COLUMN_WORDS.contains(&second.as_str())
+            }
             _ => false,
         },
         _ => false,

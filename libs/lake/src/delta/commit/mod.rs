@@ -32,7 +32,7 @@ use super::DeltaTables;
 pub use create::NewTable;
 pub use properties::PropertyChange;
 pub use replace::Overwriting;
-pub use storable::storable;
+pub use storable::{COLUMN_COMMENT, storable};
 
 /// What a log says of who writes it.
 const ENGINE: &str = concat!("lakegate/", env!("CARGO_PKG_VERSION"));
