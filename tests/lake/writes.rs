@@ -1,5 +1,6 @@
 //! Tables that are made and filled in a bucket, and who may write what.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -257,9 +258,16 @@ fn failed_replacement() {
     let server = Server::start();
     let mut sql = server.connect();
     let files = || {
-        let folders = fs::read_dir(server.data_folder().join("tables")).unwrap();
-        let parts = folders.flat_map(|table| fs::read_dir(table.unwrap().path()).unwrap());
-        parts.map(|part| part.unwrap().path()).collect::<std::collections::BTreeSet<_>>()
+        let (mut folders, mut files) = (vec![server.data_folder().join("tables")], BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.path() {
+                    below if below.is_dir() => folders.push(below),
+                    file => drop(files.insert(file)),
+                }
+            }
+        }
+        files
     };
     sql.run("CREATE TABLE t AS SELECT value AS n FROM generate_series(1, 100000)");
     let before = files();
