@@ -17,6 +17,9 @@ use crate::delta::{AsOf, DeltaLog, TableState};
 const PAUSE: Duration = Duration::from_millis(20);
 /// Commits after which a table gets a checkpoint that does not say itself.
 const CHECKPOINT_INTERVAL: u64 = 100;
+/// Commits without a checkpoint after which a table gets one at any version: those at which it is
+/// due may be other writers', who write none.
+const WITHOUT_CHECKPOINT_MAX: u64 = 2 * CHECKPOINT_INTERVAL;
 
 /// What leads from one version of a table to the next, whatever that one is.
 pub(super) trait Step: Send + Sync + 'static {
@@ -93,7 +96,7 @@ impl Commits {
             step.check(&newest)?;
             match self.attempt(log, &newest, &step, &change).await? {
                 Attempt::Committed { version, since_checkpoint } => {
-                    checkpoint_when_due(log, &newest, since_checkpoint).await;
+                    checkpoint_when_due(log, &newest, version, since_checkpoint).await;
                     return Ok(version);
                 }
                 Attempt::Conflict => pause(attempt).await,
@@ -169,9 +172,18 @@ fn is_conflict(error: &KernelError) -> bool {
 }
 
 /// A checkpoint spares readers the commits before it. The rows are safe without it.
-async fn checkpoint_when_due(log: &DeltaLog, state: &TableState, since_checkpoint: u64) {
+///
+/// `since_checkpoint` is what `state` knows, which does not look for a checkpoint each time.
+async fn checkpoint_when_due(
+    log: &DeltaLog,
+    state: &TableState,
+    version: u64,
+    since_checkpoint: u64,
+) {
     let interval = state.snapshot.table_properties().checkpoint_interval;
-    if since_checkpoint < interval.map_or(CHECKPOINT_INTERVAL, std::num::NonZero::get) {
+    let interval = interval.map_or(CHECKPOINT_INTERVAL, std::num::NonZero::get);
+    let is_long_ago = since_checkpoint >= interval.saturating_mul(2).max(WITHOUT_CHECKPOINT_MAX);
+    if !version.is_multiple_of(interval) && !is_long_ago {
         return;
     }
     if let Err(error) = log.write_checkpoint().await {
