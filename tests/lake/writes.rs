@@ -261,9 +261,10 @@ fn failed_replacement() {
         let (mut folders, mut files) = (vec![server.data_folder().join("tables")], BTreeSet::new());
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                match entry.path() {
-                    below if below.is_dir() => folders.push(below),
-                    file => drop(files.insert(file)),
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.insert(entry.path());
                 }
             }
         }
