@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ResolvedTableReference;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement as ParsedStatement;
+use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
+use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Ident, Statement as Sql};
 use lakegate_catalog::{
     DatasetKind, FileFormat as EntryFormat, NewDataset, ObjectName, OnExisting, Privilege,
     Table as Entry, VisibleSnapshot,
@@ -13,14 +16,16 @@ use lakegate_catalog::{
 use lakegate_engine::schema;
 use lakegate_engine::statement::CreateTable;
 use lakegate_lake::Location;
-use lakegate_lake::delta::{DeltaLog, NewTable, TableRoot, TakenVersions, storable};
+use lakegate_lake::delta::{
+    COLUMN_COMMENT, DeltaLog, NewTable, TableRoot, TakenVersions, storable,
+};
 use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
 
-use super::declared_columns::{check_names_are_known, declared_columns, without_metadata};
 use super::files::Written;
 use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
+use crate::query::command::unsupported;
 use crate::query::names::absolute;
 use crate::query::properties::IN_THE_LOG;
 use crate::query::registry::QueryGuard;
@@ -218,6 +223,55 @@ pub(super) fn described(
 fn already_exists(name: &ResolvedTableReference) -> Error {
     let name = name.to_string();
     lakegate_catalog::Error::AlreadyExists { noun: "table", name }.into()
+}
+
+/// The columns of a statement that declares them.
+pub(in crate::query) async fn declared_columns(
+    state: &SessionState,
+    columns: &[ColumnDef],
+) -> Result<Schema, Error> {
+    let name = vec![Ident::new("declared")].into();
+    let create = CreateTableBuilder::new(name).columns(columns.to_vec()).build();
+    let parsed = ParsedStatement::Statement(Box::new(Sql::CreateTable(create)));
+    match state.statement_to_plan(parsed).await.map_err(Error::Planning)? {
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            let fields = create.input.schema().fields().iter().zip(columns);
+            Ok(Schema::new(
+                fields.map(|(field, column)| commented(field, column)).collect::<Vec<_>>(),
+            ))
+        }
+        _ => Err(unsupported("this form of CREATE TABLE", "CREATE TABLE name (column type, …)")),
+    }
+}
+
+/// The names that files have for columns are given when the log is made, after the first rows.
+fn check_names_are_known(create: &CreateTable) -> Result<(), Error> {
+    let has_other_names = create.properties.iter().any(|(name, value)| {
+        let is_mapped = name == "delta.columnMapping.mode" && value != "none";
+        is_mapped || (name.starts_with("delta.enableIcebergCompat") && value == "true")
+    });
+    if create.query.is_some() && has_other_names {
+        return Err(unsupported(
+            "rows in the CREATE TABLE of a table with column mapping",
+            "CREATE TABLE name (column type, …), then INSERT",
+        ));
+    }
+    Ok(())
+}
+
+fn without_metadata(columns: &Schema) -> Schema {
+    let fields = columns.fields().iter();
+    let plain = fields.map(|field| Field::clone(field).with_metadata(Default::default()));
+    Schema::new(plain.collect::<Vec<_>>())
+}
+
+/// The field with what the declaration says about it.
+fn commented(field: &FieldRef, column: &ColumnDef) -> FieldRef {
+    let comment = column.options.iter().find_map(|option| match &option.option {
+        ColumnOption::Comment(text) => Some((COLUMN_COMMENT.to_string(), text.clone())),
+        _ => None,
+    });
+    Arc::new(Field::clone(field).with_metadata(comment.into_iter().collect()))
 }
 
 fn entry(place: &Place, columns: &SchemaRef, partitions: &[usize], sql: &str) -> Entry {

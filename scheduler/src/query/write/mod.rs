@@ -3,7 +3,6 @@
 
 mod copy_to;
 mod create_table;
-mod declared_columns;
 mod files;
 mod insert;
 mod managed;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 
 use lakegate_engine::statement::Write;
 
-pub(super) use declared_columns::declared_columns;
+pub(super) use create_table::declared_columns;
 pub(super) use files::Background;
 pub(super) use sink::Sink;
 
