@@ -7,7 +7,9 @@
 
 mod admission;
 mod alter;
+mod columns;
 mod command;
+mod creation;
 mod declare;
 mod describe;
 mod described;
@@ -21,6 +23,7 @@ mod inspect;
 mod local;
 mod measured;
 mod names;
+mod properties;
 mod reach;
 mod registry;
 mod result;

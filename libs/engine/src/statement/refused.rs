@@ -4,10 +4,10 @@
 /// What may be seen instead where nothing may.
 const HIDDEN: &str = "***";
 /// Words that begin statements without secrets.
-const HARMLESS: [&str; 21] = [
+const HARMLESS: [&str; 22] = [
     "SELECT", "WITH", "VALUES", "FROM", "TABLE", "EXPLAIN", "ANALYZE", "SHOW", "DESCRIBE", "DESC",
     "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "USE", "DROP", "GRANT", "REVOKE", "SET",
-    "RESET",
+    "RESET", "TRUNCATE",
 ];
 /// Words that a statement with a secret has, or its second part when several were sent.
 const TELLTALE: [&str; 5] = ["CREATE", "ALTER", "PASSWORD", "CREDENTIAL", "SECRET"];

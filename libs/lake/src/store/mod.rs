@@ -13,6 +13,8 @@ mod bucket;
 mod build;
 mod cached;
 mod counted;
+#[cfg(test)]
+pub(crate) mod interposed;
 mod kept;
 mod options;
 mod per_query;
