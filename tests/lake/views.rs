@@ -252,10 +252,14 @@ fn the_query_of_a_view_is_for_who_manages_it() {
             [format!("{rows:?}"), format!("{named:?}"), format!("{described:?}"), listed]
         };
         surfaces(&mut ann).iter().for_each(|told| assert_hidden(told));
+        let refused = ann.fail("SHOW CREATE VIEW filtered");
+        assert_eq!(refused.code(), "permission_denied");
+        assert_hidden(&refused.to_string());
         admin.run("GRANT MANAGE ON VIEW filtered TO ann");
         for told in surfaces(&mut ann) {
             assert!(told.contains("sec.cust"), "{told}");
         }
+        assert!(format!("{:?}", ann.run("SHOW CREATE VIEW filtered")).contains("sec.cust"));
     });
 }
 

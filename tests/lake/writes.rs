@@ -1,5 +1,6 @@
 //! Tables that are made and filled in a bucket, and who may write what.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -25,7 +26,11 @@ pub(crate) fn tests() -> Vec<Trial> {
         suite::test_with("a_table_may_be_a_whole_bucket", minio, whole_bucket),
         suite::test_with("a_cancelled_write_leaves_no_part_of_a_file", minio, cancelled),
         suite::test_with("only_those_write_who_may", &[], only_those_who_may),
+        suite::test_with("only_those_replace_and_alter_who_may", &[], only_those_replace_who_may),
         suite::test_with("files_of_a_replaced_table_go_with_it", &[], replaced),
+        suite::test_with("who_reads_a_replaced_table_reads_one_version", &[], read_while_replaced),
+        suite::test_with("a_replacement_that_fails_leaves_no_file", &[], failed_replacement),
+        suite::test_with("a_table_in_a_bucket_is_replaced", minio, replaced_in_a_bucket),
         suite::test_with("a_statement_writes_no_more_files_than_it_may", &[], too_many_files),
         suite::test_with("parts_of_values_are_there_where_they_must_be", &[], nested_not_null),
         suite::test_with("several_may_make_the_same_if_it_is_not_there", &[], made_at_once),
@@ -177,6 +182,122 @@ fn replaced() {
         if folders() == kept { Ok(()) } else { Err(format!("{:?}", folders())) }
     });
     assert_eq!(sql.run("SELECT n FROM u"), [["2"]]);
+}
+
+fn only_those_replace_who_may() {
+    let server = Server::start();
+    let mut admin = server.connect();
+    admin.run("CREATE TABLE kept AS SELECT 7 AS n");
+    admin.run(&format!("CREATE USER ann PASSWORD '{PASSWORD}'"));
+    let mut ann = Sql::connect(&server.url(), "ann", PASSWORD).unwrap();
+    admin.run("GRANT SELECT ON TABLE kept TO ann");
+    let replaces = "CREATE OR REPLACE TABLE kept AS SELECT 1 AS n";
+    let alters = [
+        "ALTER TABLE kept SET TBLPROPERTIES ('delta.logRetentionDuration' = 'interval 9 days')",
+        "ALTER TABLE kept UNSET TBLPROPERTIES ('delta.logRetentionDuration')",
+        "ALTER TABLE kept ADD COLUMN more INT",
+    ];
+    let overwrites = ["INSERT OVERWRITE kept VALUES (2)", "TRUNCATE TABLE kept"];
+    for sql in [replaces].iter().chain(&alters).chain(&overwrites) {
+        assert_eq!(ann.fail(sql).code(), "permission_denied", "{sql}");
+    }
+    admin.run("GRANT MODIFY ON TABLE kept TO ann");
+    ann.run(overwrites[0]);
+    for sql in alters {
+        assert_eq!(ann.fail(sql).code(), "permission_denied", "{sql}");
+    }
+    admin.run("GRANT CREATE ON SCHEMA public TO ann");
+    assert_eq!(ann.fail(replaces).code(), "permission_denied");
+    assert_eq!(admin.run("SELECT n FROM kept"), [["2"]]);
+    admin.run("GRANT MANAGE ON TABLE kept TO ann");
+    ann.run(replaces);
+    for sql in alters {
+        ann.run(sql);
+    }
+    assert_eq!(ann.run("SELECT n, more FROM kept"), [["1", "NULL"]]);
+    ann.run(overwrites[1]);
+    // Grants are of the table, not of one of its versions.
+    let told = admin.run("SELECT privilege FROM system.grants WHERE grantee = 'ann' ORDER BY 1");
+    assert_eq!(told, [["CREATE"], ["MANAGE"], ["MODIFY"], ["SELECT"]]);
+    admin.run("CREATE TABLE hidden AS SELECT 7 AS n");
+    assert_eq!(ann.fail(&replaces.replace("kept", "hidden")).code(), "already_exists");
+    assert_eq!(admin.run("SELECT n FROM hidden"), [["7"]]);
+    let to_admin = "ALTER USER ann ADMIN";
+    assert_eq!(ann.fail(to_admin).code(), "permission_denied");
+    admin.run(to_admin);
+    ann.run("CREATE ROLE anns");
+    ann.run("ALTER USER admin NOADMIN");
+    assert_eq!(admin.fail("CREATE ROLE others").code(), "permission_denied");
+}
+
+fn read_while_replaced() {
+    let server = Server::start();
+    let mut sql = server.connect();
+    let replace = |first: usize, last: usize| {
+        format!(
+            "CREATE OR REPLACE TABLE t AS SELECT value AS n FROM generate_series({first}, {last})"
+        )
+    };
+    sql.run(&replace(1, 1_000));
+    let (few, many) = (["1000", "500500"], ["2000", "2001000"]);
+    let read = "SELECT count(*), sum(n) FROM t";
+    let mut reader = server.connect();
+    let reading =
+        std::thread::spawn(move || (0..40).map(|_| reader.run(read).remove(0)).collect::<Vec<_>>());
+    for _ in 0..5 {
+        sql.run(&replace(1, 2_000));
+        sql.run(&replace(1, 1_000));
+    }
+    for row in reading.join().unwrap() {
+        assert!(row == few || row == many, "{row:?}");
+    }
+    assert_eq!(sql.run("SELECT count(*) FROM t VERSION AS OF 1"), [["2000"]]);
+    assert_eq!(sql.run("DESCRIBE HISTORY t").len(), 11);
+    assert_eq!(sql.run("DESCRIBE HISTORY t LIMIT 1")[0][2], "CREATE OR REPLACE TABLE AS SELECT");
+}
+
+fn failed_replacement() {
+    let server = Server::start();
+    let mut sql = server.connect();
+    let files = || {
+        let (mut folders, mut files) = (vec![server.data_folder().join("tables")], BTreeSet::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.insert(entry.path());
+                }
+            }
+        }
+        files
+    };
+    sql.run("CREATE TABLE t AS SELECT value AS n FROM generate_series(1, 100000)");
+    let before = files();
+    let fails = "CREATE OR REPLACE TABLE t AS SELECT 1 / (n - 100000) AS n FROM t";
+    assert_eq!(sql.fail(fails).code(), "data_error");
+    let fails = "INSERT OVERWRITE t SELECT 1 / (n - 100000) FROM t";
+    assert_eq!(sql.fail(fails).code(), "data_error");
+    wait::until("files of what failed to go", REMOVAL_DEADLINE, || {
+        let now = files();
+        if now == before { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    assert_eq!(sql.run("SELECT count(*) FROM t"), [["100000"]]);
+    assert_eq!(sql.run("DESCRIBE HISTORY t").len(), 1);
+}
+
+fn replaced_in_a_bucket() {
+    let (_minio, _cluster, mut admin) = s3::lake();
+    admin.run(&format!("CREATE PROJECT trial LOCATION 's3://{BUCKET}/raw/trial/'"));
+    admin.run("CREATE TABLE trial.public.t AS SELECT 1 AS n");
+    admin.run("CREATE OR REPLACE TABLE trial.public.t AS SELECT n + 1 AS m FROM trial.public.t");
+    admin.run("INSERT OVERWRITE trial.public.t SELECT m + 1 FROM trial.public.t");
+    admin.run("ALTER TABLE trial.public.t ADD COLUMN more INT");
+    admin.run("ALTER TABLE trial.public.t SET TBLPROPERTIES ('delta.checkpointInterval' = '3')");
+    admin.run("INSERT INTO trial.public.t VALUES (9, 9)");
+    let rows = admin.run("SELECT m, more FROM trial.public.t ORDER BY m");
+    assert_eq!(rows, [["3", "NULL"], ["9", "9"]]);
+    assert_eq!(admin.run("SELECT n FROM trial.public.t VERSION AS OF 0"), [["1"]]);
 }
 
 fn too_many_files() {

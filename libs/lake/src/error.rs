@@ -298,6 +298,46 @@ pub enum Error {
         /// The table's location.
         location: String,
     },
+    /// Somebody changed the rows of a table while a statement read them to replace them.
+    #[error("the table at {location:?} got other rows while it was read to be replaced")]
+    RowsChanged {
+        /// The table's location.
+        location: String,
+    },
+    /// Rows that go from a table that keeps all of them.
+    #[error("the table at {location:?} is append-only: its rows stay")]
+    AppendOnly {
+        /// The table's location.
+        location: String,
+    },
+    /// A property that a table that is there cannot be given.
+    #[error("property {name:?} of a table that is there cannot be changed")]
+    PropertyNotSettable {
+        /// The property.
+        name: String,
+        /// Those that can.
+        known: Vec<&'static str>,
+    },
+    /// A value that a property does not take.
+    #[error("property {name:?} does not take {value:?}")]
+    PropertyValue {
+        /// The property.
+        name: String,
+        /// The value as written.
+        value: String,
+    },
+    /// A new column of a name that there is.
+    #[error("there is a column {column:?}")]
+    ColumnExists {
+        /// The column.
+        column: String,
+    },
+    /// A new column that rows that are there could not have.
+    #[error("column {column:?} cannot be NOT NULL: rows that are there have no value")]
+    ColumnNotNullable {
+        /// The column.
+        column: String,
+    },
     /// Other writers were faster each time.
     #[error("other writers came first {attempts} times at the table at {location:?}")]
     CommitContention {
@@ -370,7 +410,12 @@ impl Coded for Error {
             Error::VersionNotFound { .. }
             | Error::TimestampOutOfRange { .. }
             | Error::TimestampAfterNewest { .. } => ErrorCode::VersionNotFound,
-            Error::UnsupportedFeature { .. } => ErrorCode::Unsupported,
+            Error::UnsupportedFeature { .. }
+            | Error::AppendOnly { .. }
+            | Error::PropertyNotSettable { .. }
+            | Error::ColumnNotNullable { .. } => ErrorCode::Unsupported,
+            Error::PropertyValue { .. } => ErrorCode::InvalidArgument,
+            Error::ColumnExists { .. } => ErrorCode::AlreadyExists,
             Error::UnreadableLog { source, .. } | Error::CommitFailed { source, .. } => {
                 code_of_kernel(source)
             }
@@ -379,9 +424,9 @@ impl Coded for Error {
                 ErrorCode::InvalidStatement
             }
             Error::TableExists { .. } => ErrorCode::NotEmpty,
-            Error::TableChanged { .. } | Error::CommitContention { .. } => {
-                ErrorCode::CatalogConflict
-            }
+            Error::TableChanged { .. }
+            | Error::RowsChanged { .. }
+            | Error::CommitContention { .. } => ErrorCode::CatalogConflict,
             Error::FileMissing { .. } => ErrorCode::StorageError,
             Error::DataFileGone { .. } => ErrorCode::FileGone,
             Error::Cancelled => ErrorCode::QueryCancelled,
@@ -396,6 +441,13 @@ impl Coded for Error {
             Error::UnknownStoreOption { known, .. } => {
                 return Some(format!("options are {}", known.join(", ")));
             }
+            Error::PropertyNotSettable { known, .. } => {
+                return Some(format!("properties that can are {}", known.join(", ")));
+            }
+            Error::AppendOnly { .. } => {
+                "ALTER TABLE name SET TBLPROPERTIES ('delta.appendOnly' = 'false') lets them go"
+            }
+            Error::ColumnNotNullable { .. } => "leave NOT NULL out",
             Error::MalformedUrl { .. } => "write it as s3://bucket/folder/",
             Error::NoAccess { .. } => {
                 "CREATE LOCATION name URL 's3://bucket/prefix/' CREDENTIAL name"

@@ -1,6 +1,6 @@
 //! `ALTER`, carried out on the catalog.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use datafusion::common::ResolvedTableReference;
 use lakegate_catalog::{
@@ -14,12 +14,10 @@ use lakegate_lake::store::StoreKind;
 use super::Error;
 use super::command::unsupported;
 use super::governance::{check_location, credential_source, hashed};
+use super::properties::Unset;
 use super::service::QueryService;
 use super::statement::Scope;
 use crate::session::Session;
-
-/// How the names of properties begin that stand in the log of a Delta table.
-pub(super) const IN_THE_LOG: &str = "delta.";
 
 impl QueryService {
     /// Changes the object `name` for the session's principal.
@@ -48,11 +46,17 @@ impl QueryService {
                 Alteration { owner: Some(owner.clone()), ..Alteration::default() }
             }
             (Change::SetProperties(values), _) => {
-                check_not_in_the_log(name, values.keys())?;
-                Alteration { set_properties: values.clone(), ..Alteration::default() }
+                return self.set_properties(session, &seen, &catalog, (kind, name), values).await;
             }
             (Change::UnsetProperties { names, if_exists }, _) => {
-                return unset(&catalog, name, names, *if_exists).await;
+                let names = Unset { names, if_exists: *if_exists };
+                return self.unset_properties(session, &seen, &catalog, (kind, name), names).await;
+            }
+            (Change::AddColumns(columns), _) => {
+                return self.add_columns(session, &seen, name, columns).await;
+            }
+            (Change::Admin(is_admin), ObjectName::Principal(user)) => {
+                return Ok(catalog.set_admin(user, *is_admin).await?);
             }
             (Change::ProjectLocation(location), ObjectName::Project(project)) => {
                 if let Some(location) = location {
@@ -126,7 +130,7 @@ pub(super) fn of_kind(
 }
 
 /// One that is not there is told of by the change itself.
-fn check_dataset(
+pub(super) fn check_dataset(
     seen: &VisibleSnapshot,
     name: &ObjectName,
     expected: DatasetType,
@@ -167,61 +171,6 @@ fn is_missing(seen: &VisibleSnapshot, name: &ObjectName) -> bool {
             seen.is_admin() && !seen.principals().any(|found| found.name == *name)
         }
         _ => seen.object(name).is_err(),
-    }
-}
-
-/// What Delta reads in the log of a table would mean nothing in the catalog.
-fn check_not_in_the_log<'a>(
-    name: &ObjectName,
-    mut properties: impl Iterator<Item = &'a String>,
-) -> Result<(), Error> {
-    let in_the_log = properties.find(|property| property.starts_with(IN_THE_LOG));
-    match (name, in_the_log) {
-        (ObjectName::Dataset { .. }, Some(property)) => Err(unsupported(
-            &format!("a change of the property {property:?} of a table that is there"),
-            "delta.… properties are given once: CREATE TABLE … TBLPROPERTIES (…)",
-        )),
-        _ => Ok(()),
-    }
-}
-
-async fn unset(
-    catalog: &Catalog,
-    name: &ObjectName,
-    names: &BTreeSet<String>,
-    if_exists: bool,
-) -> Result<(), Error> {
-    check_not_in_the_log(name, names.iter())?;
-    let alteration = Alteration { remove_properties: names.clone(), ..Alteration::default() };
-    if if_exists {
-        return Ok(catalog.alter(name, &alteration).await?);
-    }
-    let (object, names) = (name.clone(), names.clone());
-    let holding = catalog.provided(move |seen| {
-        let Some(properties) = properties_of(seen, &object) else { return Ok(()) };
-        match names.iter().find(|name| !properties.contains_key(*name)) {
-            Some(name) => {
-                Err(Refused::ObjectNotFound { noun: "property", name: name.clone(), nearest: None })
-            }
-            None => Ok(()),
-        }
-    });
-    Ok(holding.alter(name, &alteration).await?)
-}
-
-fn properties_of<'a>(
-    seen: &'a VisibleSnapshot,
-    name: &ObjectName,
-) -> Option<&'a BTreeMap<String, String>> {
-    match name {
-        ObjectName::Project(project) => seen.project(project).map(|found| &found.properties),
-        ObjectName::Schema { project, schema } => {
-            seen.schema(project, schema).map(|found| &found.properties)
-        }
-        ObjectName::Dataset { project, schema, dataset } => {
-            seen.dataset(project, schema, dataset).map(|found| &found.properties)
-        }
-        _ => None,
     }
 }
 

@@ -16,11 +16,21 @@ use lakegate_lake::{Declaration, ExternalTable, Format, Location};
 
 use super::Error;
 use super::bounds::Reach;
+use super::governance::commenting;
 use super::names::absolute;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::views::with_column_names;
 use crate::session::Session;
+
+/// An external table to be made.
+pub(super) struct External<'a> {
+    pub(super) create: &'a CreateExternalTable,
+    /// The statement that is kept as what made it.
+    pub(super) definition: &'a str,
+    /// What somebody writes about it.
+    pub(super) comment: Option<String>,
+}
 
 impl QueryService {
     /// Carries `command` out, once.
@@ -38,22 +48,20 @@ impl QueryService {
                 change_settings(session, |settings| settings.reset(key.as_deref()))
             }
             Command::Use(name) => self.use_schema(session, name).await,
-            Command::CreateSchema { name, if_not_exists } => {
+            Command::CreateSchema { name, if_not_exists, comment } => {
                 let (project, schema) = schema_name(session, name);
-                self.changing(session).create_schema(&project, &schema, *if_not_exists).await?;
+                let catalog = commenting(&self.changing(session), comment.as_deref());
+                catalog.create_schema(&project, &schema, *if_not_exists).await?;
                 Ok(())
             }
-            Command::CreateExternalTable(create) => {
+            Command::CreateExternalTable { create, comment } => {
                 let catalog = self.changing(session);
                 let scope = Scope::of(session);
-                let created = self.create_external_table(&scope, &catalog, create, sql);
-                match create.or_replace {
-                    true => self.replacing(Box::pin(created)).await?,
-                    false => created.await?,
-                };
+                let noted = External { create, definition: sql, comment: comment.clone() };
+                self.create_external_table(&scope, &catalog, noted).await?;
                 Ok(())
             }
-            Command::CreateView { name, columns, query, or_replace, if_not_exists } => {
+            Command::CreateView { name, columns, query, or_replace, if_not_exists, comment } => {
                 let query = match columns.as_slice() {
                     [] => query.clone(),
                     columns => with_column_names(query, columns),
@@ -63,6 +71,7 @@ impl QueryService {
                     &self.changing(session),
                     name,
                     query,
+                    comment.clone(),
                     on_existing(*or_replace, *if_not_exists),
                 )
                 .await?;
@@ -117,14 +126,12 @@ impl QueryService {
         Ok(())
     }
 
-    /// Makes an external table in `catalog`, a handle of the scope's principal. `definition` is
-    /// kept as what made it.
+    /// Makes an external table in `catalog`, a handle of the scope's principal.
     pub(super) async fn create_external_table(
         &self,
         scope: &Scope,
         catalog: &Catalog,
-        create: &CreateExternalTable,
-        definition: &str,
+        External { create, definition, comment }: External<'_>,
     ) -> Result<DatasetId, Error> {
         let state = self.state(scope);
         let parsed = ParsedStatement::CreateExternalTable(create.clone());
@@ -171,8 +178,15 @@ impl QueryService {
         };
         let table = ExternalTable::discover(&state, &self.delta, declaration).await?;
         let kind = DatasetKind::Table(entry_of(&table, definition));
-        let dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        Ok(catalog.create_dataset(&dataset, on_existing).await?.id())
+        let mut dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
+        dataset.comment = comment;
+        if on_existing != OnExisting::Replace {
+            return Ok(catalog.create_dataset(&dataset, on_existing).await?.id());
+        }
+        let catalog = catalog.clone();
+        let replaced =
+            async move { Ok(catalog.create_dataset(&dataset, OnExisting::Replace).await?.id()) };
+        self.dropping(replaced).await
     }
 
     /// The whole name of what a statement drops.

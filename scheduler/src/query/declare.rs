@@ -15,6 +15,7 @@ use lakegate_catalog::{
 use lakegate_engine::statement::check_nesting;
 use lakegate_lake::Location;
 
+use super::command::External;
 use super::result::Deadline;
 use super::statement::Scope;
 use super::{Error, QueryService, Settings};
@@ -52,7 +53,8 @@ impl QueryService {
         let scope = scope_in(principal, place);
         let create = statement_of(place, new)?;
         let definition = definition(&create);
-        self.in_time(self.create_external_table(&scope, catalog, &create, &definition)).await
+        let table = External { create: &create, definition: &definition, comment: None };
+        self.in_time(self.create_external_table(&scope, catalog, table)).await
     }
 
     /// Makes a view of a query in a schema, as `CREATE VIEW` does. Names in the query that do not
@@ -70,7 +72,7 @@ impl QueryService {
     ) -> Result<DatasetId, Error> {
         let scope = scope_in(principal, place);
         let name = TableReference::full(place.0, place.1, name);
-        self.in_time(self.create_view(scope, catalog, &name, query, OnExisting::Fail)).await
+        self.in_time(self.create_view(scope, catalog, &name, query, None, OnExisting::Fail)).await
     }
 
     /// Does what looks at files, within the time limit of a statement and not while the server
@@ -134,7 +136,7 @@ fn statement_of(place: (&str, &str), new: &NewTable) -> Result<CreateExternalTab
 }
 
 /// The statement as text: its own `Display` leaves columns and options out.
-fn definition(create: &CreateExternalTable) -> String {
+pub(super) fn definition(create: &CreateExternalTable) -> String {
     let mut text = format!("CREATE EXTERNAL TABLE {}", create.name);
     let mut list = |word: &str, items: Vec<String>| {
         if !items.is_empty() {
@@ -209,7 +211,7 @@ mod tests {
         };
         let create = statement_of(("lab", "raw"), &new).unwrap();
         let text = definition(&create);
-        let Statement::Command(Command::CreateExternalTable(read)) =
+        let Statement::Command(Command::CreateExternalTable { create: read, .. }) =
             statement::parse(&text, true).unwrap()
         else {
             panic!("{text} is another statement");

@@ -24,6 +24,8 @@ pub(super) static SHOW: LazyLock<SchemaRef> =
 /// Columns of SHOW TBLPROPERTIES.
 pub(super) static PROPERTIES: LazyLock<SchemaRef> =
     LazyLock::new(|| text_columns(&["key", "value"]));
+/// Columns of SHOW CREATE.
+pub(super) static CREATION: LazyLock<SchemaRef> = LazyLock::new(|| text_columns(&["statement"]));
 /// Columns of EXPLAIN.
 pub(super) static EXPLAIN: LazyLock<SchemaRef> =
     LazyLock::new(|| text_columns(&["plan_type", "plan"]));

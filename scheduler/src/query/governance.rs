@@ -76,7 +76,7 @@ impl QueryService {
                     .await?;
                 Ok(())
             }
-            Governance::CreateUser { name, password, comment, if_not_exists } => {
+            Governance::CreateUser { name, password, is_admin, comment, if_not_exists } => {
                 // Before anything tells whether the name is taken, and before a hash is worked out.
                 self.seen_by(session.principal.id).await?.check_admin("creating a user")?;
                 if *if_not_exists && catalog.principal(name).await?.is_some() {
@@ -84,7 +84,7 @@ impl QueryService {
                 }
                 let hash = hashed(password.expose().to_string()).await?;
                 let catalog = commenting(&catalog, comment.as_deref());
-                made(catalog.create_principal(name, &hash, false).await, *if_not_exists)
+                made(catalog.create_principal(name, &hash, *is_admin).await, *if_not_exists)
             }
             Governance::CreateRole { name, comment, if_not_exists } => {
                 let seen = self.seen_by(session.principal.id).await?;
@@ -217,7 +217,7 @@ fn made<T>(outcome: Result<T, CatalogError>, if_not_exists: bool) -> Result<(), 
 }
 
 /// The catalog in which what is made has a comment, where there is one.
-fn commenting(catalog: &Catalog, comment: Option<&str>) -> Catalog {
+pub(super) fn commenting(catalog: &Catalog, comment: Option<&str>) -> Catalog {
     match comment {
         Some(comment) => {
             catalog.noting(Notes { comment: Some(comment.to_string()), ..Notes::default() })

@@ -14,10 +14,11 @@ use lakegate_lake::delta::{AsOf, TableDetail, history_rows, history_schema};
 use lakegate_lake::{ExternalTable, Format};
 
 use super::Error;
-use super::alter::IN_THE_LOG;
-use super::describe::{DESCRIBE, PROPERTIES, table};
+use super::command::unsupported;
+use super::describe::{CREATION, DESCRIBE, PROPERTIES, table};
 use super::described::Described;
 use super::names::{Declared, declared, may_see_definition};
+use super::properties::IN_THE_LOG;
 use super::service::QueryService;
 use super::statement::Scope;
 use super::system::columns::{batch, number, object, text, time};
@@ -38,6 +39,7 @@ impl QueryService {
             Inspection::Detail => details(&[])?.schema(),
             Inspection::Extended => Arc::clone(&DESCRIBE),
             Inspection::Properties(_) => Arc::clone(&PROPERTIES),
+            Inspection::Creation(_) => Arc::clone(&CREATION),
         })
     }
 
@@ -62,10 +64,18 @@ impl QueryService {
                 let properties = self.properties_of(scope, &seen, &dataset).await?;
                 return rows_of_properties(properties, wanted.as_deref());
             }
-            Inspection::History(_) | Inspection::Detail => {}
+            Inspection::History(_) | Inspection::Detail | Inspection::Creation(_) => {}
         }
         seen.check_object(Privilege::Select, Object::Dataset(dataset.id), &name)?;
         seen.check_reading_files(&dataset)?;
+        if let Inspection::Creation(kind) = what {
+            if matches!(dataset.kind, DatasetKind::View(_)) && !may_see_definition(&seen, &dataset)
+            {
+                seen.check_object(Privilege::Manage, Object::Dataset(dataset.id), &name)?;
+            }
+            let statement = self.creation_of(scope, &name, &dataset, *kind).await?;
+            return table(&CREATION, std::iter::once([statement]));
+        }
         let declared = match declared(&dataset)? {
             Declared::Table(declared) => declared,
             Declared::View(_) => return Err(no_versions(&name, "a view")),
@@ -149,7 +159,32 @@ impl QueryService {
         let told = told(seen, dataset, &properties, may_read).into_iter();
         let told =
             told.filter_map(|(key, value)| Some([format!("# {key}"), value?, String::new()]));
-        table(&DESCRIBE, columns.chain(told))
+        let comments = self.column_comments(scope, dataset, may_read).await.into_iter();
+        let comments =
+            comments.map(|(column, text)| [format!("# comment on {column}"), text, String::new()]);
+        table(&DESCRIBE, columns.chain(told).chain(comments))
+    }
+
+    /// What the log of a Delta table says about columns, for those who may read it.
+    async fn column_comments(
+        &self,
+        scope: &Scope,
+        dataset: &Dataset,
+        may_read: bool,
+    ) -> Vec<(String, String)> {
+        let Ok(Declared::Table(declared)) = declared(dataset) else { return Vec::new() };
+        if !may_read || declared.format != Format::Delta {
+            return Vec::new();
+        }
+        let Ok(log) = declared.log(&self.state(scope)) else { return Vec::new() };
+        // A log that cannot be read now is no reason to tell nothing else.
+        let Ok(newest) = self.delta.state(&log, AsOf::Latest).await else { return Vec::new() };
+        let columns = newest.schema().columns().fields().iter().enumerate();
+        let commented = columns.filter_map(|(position, column)| {
+            let text = newest.schema().comment(position)?;
+            Some((column.name().clone(), text.to_string()))
+        });
+        commented.collect()
     }
 }
 
@@ -208,7 +243,7 @@ impl Detail<'_> {
 
 /// The properties of a Delta table: what Delta reads from its log, all else from the catalog where
 /// it stands there.
-fn united(
+pub(super) fn united(
     mut in_the_log: BTreeMap<String, String>,
     noted: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
@@ -268,6 +303,10 @@ fn inspect_own(
         Inspection::History(_) | Inspection::Detail => {
             Err(no_versions(name, "a table of the service's own"))
         }
+        Inspection::Creation(_) => Err(unsupported(
+            "SHOW CREATE of a table of the service's own",
+            "nobody makes such tables",
+        )),
     }
 }
 

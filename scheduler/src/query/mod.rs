@@ -8,7 +8,9 @@
 mod admission;
 mod alter;
 mod bounds;
+mod columns;
 mod command;
+mod creation;
 mod declare;
 mod describe;
 mod described;
@@ -24,6 +26,7 @@ mod measured;
 mod names;
 mod places;
 mod planning;
+mod properties;
 mod registry;
 mod result;
 mod route;

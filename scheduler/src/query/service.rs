@@ -173,7 +173,7 @@ impl QueryService {
 
     async fn read_and_plan(&self, session: &Session, sql: &str) -> Result<Arc<Statement>, Error> {
         let scope = Scope::of(session);
-        match statement::parse(sql, scope.settings.folds_identifiers())? {
+        match statement::parse_in(&scope.project, sql, scope.settings.folds_identifiers())? {
             Read::Command(command) => {
                 let shown = command.shown();
                 Ok(Statement::command(shown.as_deref().unwrap_or(sql), command))

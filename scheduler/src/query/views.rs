@@ -27,10 +27,11 @@ impl QueryService {
         catalog: &Catalog,
         name: &TableReference,
         sql: String,
+        comment: Option<String>,
         on_existing: OnExisting,
     ) -> Result<DatasetId, Error> {
-        let nothing = (None, BTreeMap::new());
-        self.create_view_noting(scope, catalog, name, sql, on_existing, nothing).await
+        let noted = (comment, BTreeMap::new());
+        self.create_view_noting(scope, catalog, name, sql, on_existing, noted).await
     }
 
     async fn create_view_noting(

@@ -7,17 +7,23 @@ use datafusion::sql::sqlparser::ast::{
     UnaryOperator, Use, Value,
 };
 
-use super::names::{key_of, reference_of, text_of};
+use super::names::{Names, key_of, reference_of, text_of};
 use super::{Command, DropKind, Error, Statement, Write, query, show, write};
 
-pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Statement, Error> {
+/// What a parsed statement is; `comment` was taken out of its text.
+pub(super) fn classify(
+    statement: ParsedStatement,
+    comment: Option<String>,
+    names: Names<'_>,
+) -> Result<Statement, Error> {
     match statement {
-        ParsedStatement::Statement(sql) => classify_sql(*sql, fold),
+        ParsedStatement::Statement(sql) => classify_sql(*sql, comment, names),
         ParsedStatement::CreateExternalTable(create) => {
-            Ok(Statement::Command(Command::CreateExternalTable(Box::new(create))))
+            let create = Box::new(create);
+            Ok(Statement::Command(Command::CreateExternalTable { create, comment }))
         }
         ParsedStatement::Explain(explain) => {
-            let statement = Box::new(classify(*explain.statement, fold)?);
+            let statement = Box::new(classify(*explain.statement, None, names)?);
             if matches!(*statement, Statement::Command(_) | Statement::Explain { .. }) {
                 return Err(unsupported("EXPLAIN of a statement without rows"));
             }
@@ -30,7 +36,12 @@ pub(super) fn classify(statement: ParsedStatement, fold: bool) -> Result<Stateme
     }
 }
 
-fn classify_sql(mut sql: Sql, fold: bool) -> Result<Statement, Error> {
+fn classify_sql(
+    mut sql: Sql,
+    comment: Option<String>,
+    names: Names<'_>,
+) -> Result<Statement, Error> {
+    let fold = names.fold;
     match sql {
         Sql::Query(_) => {
             query::settle(&mut sql)?;
@@ -41,9 +52,9 @@ fn classify_sql(mut sql: Sql, fold: bool) -> Result<Statement, Error> {
         }
         Sql::CreateSchema { schema_name, if_not_exists, .. } => {
             let name = schema_reference(&schema_name, fold)?;
-            Ok(Statement::Command(Command::CreateSchema { name, if_not_exists }))
+            Ok(Statement::Command(Command::CreateSchema { name, if_not_exists, comment }))
         }
-        Sql::CreateView(view) => create_view(view, fold),
+        Sql::CreateView(view) => create_view(view, comment, fold),
         Sql::AlterView { name, columns, query, .. } => Ok(Statement::Command(Command::AlterView {
             name: reference_of(&name, fold)?,
             columns: columns.iter().map(|column| text_of(column, fold)).collect(),
@@ -59,6 +70,7 @@ fn classify_sql(mut sql: Sql, fold: bool) -> Result<Statement, Error> {
         }))),
         Sql::Use(target) => use_schema(&target, fold),
         Sql::Insert(insert) => Ok(written(write::insert(insert, fold)?)),
+        Sql::Truncate(truncate) => Ok(written(write::truncate(&truncate, fold)?)),
         Sql::Update(_) | Sql::Delete(_) | Sql::Merge(_) | Sql::Copy { .. } => {
             Err(not_yet(&first_words(&sql)))
         }
@@ -68,14 +80,14 @@ fn classify_sql(mut sql: Sql, fold: bool) -> Result<Statement, Error> {
                 instead: Some("each statement stands alone; connect with autocommit"),
             })
         }
-        other => match show::rewrite(&other, fold)? {
+        other => match show::rewrite(&other, names)? {
             Some(statement) => Ok(statement),
             None => Err(unsupported(&first_words(&other))),
         },
     }
 }
 
-fn create_view(view: CreateView, fold: bool) -> Result<Statement, Error> {
+fn create_view(view: CreateView, comment: Option<String>, fold: bool) -> Result<Statement, Error> {
     if view.materialized {
         return Err(unsupported("a materialized view"));
     }
@@ -88,6 +100,7 @@ fn create_view(view: CreateView, fold: bool) -> Result<Statement, Error> {
         query: view.query.to_string(),
         or_replace: view.or_replace || view.or_alter,
         if_not_exists: view.if_not_exists,
+        comment,
     }))
 }
 
@@ -175,7 +188,10 @@ fn schema_reference(name: &SchemaName, fold: bool) -> Result<TableReference, Err
 fn not_yet(what: &str) -> Error {
     Error::Unsupported {
         what: what.to_string(),
-        instead: Some("rows are added by CREATE TABLE AS, INSERT and COPY"),
+        instead: Some(
+            "CREATE TABLE AS and INSERT add rows; INSERT OVERWRITE and CREATE OR REPLACE TABLE AS \
+             put others in their place",
+        ),
     }
 }
 

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use super::names::reference_of;
-use super::{Error, Statement};
+use super::{DropKind, Error, Statement};
 
 /// What is asked of a table besides its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Inspection {
     Extended,
     /// Its properties, or the one of this name.
     Properties(Option<String>),
+    /// A statement that makes it again, if it is of this kind.
+    Creation(DropKind),
 }
 
 /// Reads a statement of these; `None` for another one.

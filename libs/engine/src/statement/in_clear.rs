@@ -40,7 +40,7 @@ pub(super) fn refuse_secrets(statement: &Statement) -> Result<(), Error> {
                 check_url(target)?;
                 options.iter().try_for_each(|(key, value)| check_option(key, value))
             }
-            Write::Insert { .. } => Ok(()),
+            Write::Insert { .. } | Write::Truncate { .. } => Ok(()),
         },
         Command::Governance(governance) => check_governance(governance),
         _ => Ok(()),

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use super::governance::{ObjectKind, kind_of};
-use super::names::{reference_of, text_of};
+use super::names::{Names, reference_of, text_of};
 use super::show::{in_schema, parsed, quoted};
 use super::{Error, Inspection, Statement};
 
@@ -24,7 +24,7 @@ pub struct GrantsOf {
 ///
 /// # Errors
 /// It begins like one and does not go on like one.
-pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statement>, Error> {
+pub(super) fn read(tokens: &[TokenWithSpan], names: Names<'_>) -> Result<Option<Statement>, Error> {
     let mut words = tokens.iter().filter_map(|token| match &token.token {
         Token::Word(Word { value, quote_style: None, .. }) => Some(value.to_uppercase()),
         Token::Whitespace(_) => None,
@@ -48,7 +48,7 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
     };
     let mut reader = Reader {
         parser: Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens.to_vec()),
-        fold,
+        names,
     };
     reader.parser.next_token();
     reader.parser.next_token();
@@ -67,7 +67,7 @@ pub(super) fn read(tokens: &[TokenWithSpan], fold: bool) -> Result<Option<Statem
 
 struct Reader<'a> {
     parser: Parser<'a>,
-    fold: bool,
+    names: Names<'a>,
 }
 
 impl Reader<'_> {
@@ -92,14 +92,15 @@ impl Reader<'_> {
             return Ok(String::new());
         }
         let name = self.parser.parse_object_name(false).map_err(Error::Syntax)?;
-        in_schema(&reference_of(&name, self.fold)?, "project", "schema")
+        let scope = reference_of(&name, self.names.fold)?;
+        in_schema(&scope, self.names.project, "project", "schema")
     }
 
     /// `name`, or `name ('property')`.
     fn properties(&mut self) -> Result<Statement, Error> {
         let expected = || Error::Expected { expected: "one property: ('name')" };
         let name = self.parser.parse_object_name(false).map_err(Error::Syntax)?;
-        let name = reference_of(&name, self.fold)?;
+        let name = reference_of(&name, self.names.fold)?;
         let mut property = None;
         if self.parser.consume_token(&Token::LParen) {
             match self.parser.next_token().token {
@@ -124,7 +125,7 @@ impl Reader<'_> {
                 let _ = self.parser.parse_one_of_keywords(&[Keyword::USER, Keyword::ROLE]);
             }
             let name = self.parser.parse_identifier().map_err(Error::Syntax)?;
-            of.principal = Some(text_of(&name, self.fold));
+            of.principal = Some(text_of(&name, self.names.fold));
         }
         Ok(of)
     }
@@ -145,7 +146,7 @@ impl Reader<'_> {
         let parts: Vec<String> = name
             .0
             .iter()
-            .filter_map(|part| part.as_ident().map(|ident| text_of(ident, self.fold)))
+            .filter_map(|part| part.as_ident().map(|ident| text_of(ident, self.names.fold)))
             .collect();
         if parts.len() > kind.parts_max() {
             return Err(Error::InvalidName {
@@ -168,7 +169,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::parse;
+    use crate::statement::{parse, parse_in};
 
     fn grants(sql: &str) -> GrantsOf {
         match parse(sql, true) {
@@ -193,6 +194,11 @@ mod tests {
     #[test]
     fn lists_are_queries_of_the_system_schema() {
         for (sql, part) in [
+            ("SHOW VOLUMES IN s", "AND project = 'here' AND schema = 's' ORDER BY"),
+            ("SHOW TABLES IN s", "AND table_catalog = 'here' AND table_schema = 's'"),
+            ("SHOW TABLES FROM P.s", "AND table_catalog = 'p' AND table_schema = 's'"),
+            ("SHOW VIEWS IN s LIKE 'a%'", "AND table_schema = 's' AND table_name LIKE 'a%'"),
+            ("SHOW SCHEMAS IN P LIKE 'a%'", "AND catalog_name = 'p' AND schema_name LIKE 'a%'"),
             ("SHOW USERS", "type = 'user' ORDER BY"),
             ("SHOW VOLUMES IN P.s LIKE 'a%'", "AND project = 'p' AND schema = 's' AND name LIKE"),
             ("SHOW VOLUMES", "WHERE true ORDER BY"),
@@ -201,7 +207,7 @@ mod tests {
             ("SHOW PROJECTS", "system.projects"),
             ("SHOW CREDENTIALS;", "system.credentials"),
         ] {
-            let Ok(Statement::Query(query)) = parse(sql, true) else { panic!("{sql}") };
+            let Ok(Statement::Query(query)) = parse_in("here", sql, true) else { panic!("{sql}") };
             assert!(query.to_string().contains(part), "{query}");
         }
     }

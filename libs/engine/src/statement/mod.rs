@@ -1,6 +1,7 @@
 //! From SQL text to a statement that Lakegate knows.
 
 mod classify;
+mod comments;
 mod describe;
 mod governance;
 mod in_clear;
@@ -25,6 +26,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use lakegate_common::{Coded, ErrorCode};
+
+use names::Names;
 
 pub use describe::Inspection;
 pub use governance::{Change, Governance, ObjectKind, Verb};
@@ -80,9 +83,16 @@ pub enum Command {
         name: TableReference,
         /// An existing schema is no error.
         if_not_exists: bool,
+        /// What somebody writes about it.
+        comment: Option<String>,
     },
     /// `CREATE EXTERNAL TABLE`.
-    CreateExternalTable(Box<CreateExternalTable>),
+    CreateExternalTable {
+        /// What the general parser reads of it.
+        create: Box<CreateExternalTable>,
+        /// What somebody writes about it.
+        comment: Option<String>,
+    },
     /// `CREATE VIEW`.
     CreateView {
         /// The view's name.
@@ -95,6 +105,8 @@ pub enum Command {
         or_replace: bool,
         /// An existing view is no error.
         if_not_exists: bool,
+        /// What somebody writes about it.
+        comment: Option<String>,
     },
     /// `ALTER VIEW … AS`: another query for a view that is there.
     AlterView {
@@ -270,11 +282,19 @@ impl Coded for Error {
     }
 }
 
-/// Reads one statement; a trailing semicolon is taken.
+/// Reads one statement that means the same in every project; a trailing semicolon is taken.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn parse(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
+    parse_in("", sql, fold_identifiers)
+}
+
+/// Reads one statement of a session that is in `project`; a trailing semicolon is taken.
+///
+/// # Errors
+/// See [`Error`].
+pub fn parse_in(project: &str, sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     if sql.len() > STATEMENT_BYTES_MAX {
         return Err(Error::TooLong { bytes: sql.len() });
     }
@@ -303,11 +323,14 @@ fn read(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     }
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
     let tokens = tokens.map_err(|error| Error::Syntax(ParserError::from(error)))?;
-    for read in [describe::read, listing::read] {
-        if let Some(statement) = read(&tokens, fold_identifiers)? {
-            return Ok(statement);
-        }
+    if let Some(statement) = describe::read(&tokens, fold_identifiers)? {
+        return Ok(statement);
     }
+    let names = Names { project, fold: fold_identifiers };
+    if let Some(statement) = listing::read(&tokens, names)? {
+        return Ok(statement);
+    }
+    let (tokens, comment) = comments::cut(tokens);
     let (tokens, clauses) = versions::cut(tokens)?;
     let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&GenericDialect {})
@@ -319,7 +342,7 @@ fn read(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
         (None, _) => Err(Error::Empty),
         (Some(mut statement), 0) => {
             versions::attach(&mut statement, clauses)?;
-            classify::classify(statement, fold_identifiers)
+            classify::classify(statement, comment, names)
         }
         (Some(_), more) => Err(Error::Several { count: more + 1 }),
     }

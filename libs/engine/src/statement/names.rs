@@ -5,6 +5,15 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
 use super::Error;
 
+/// What names in a statement mean that do not say it themselves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// The project of the session.
+    pub(super) project: &'a str,
+    /// Whether names without quotes are the same in any case.
+    pub(super) fold: bool,
+}
+
 /// The text of an identifier: as written when quoted, in lower case when `fold`ed.
 pub(super) fn text_of(ident: &Ident, fold: bool) -> String {
     if ident.quote_style.is_none() && fold {

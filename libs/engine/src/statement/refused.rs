@@ -10,10 +10,10 @@ use super::in_clear::shown;
 /// Words that begin statements in which names are followed by values.
 const WITH_VALUES: [&str; 2] = ["SET", "COPY"];
 /// Words that begin statements without secrets.
-const HARMLESS: [&str; 21] = [
+const HARMLESS: [&str; 22] = [
     "SELECT", "WITH", "VALUES", "FROM", "TABLE", "EXPLAIN", "ANALYZE", "SHOW", "DESCRIBE", "DESC",
     "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "USE", "DROP", "GRANT", "REVOKE", "SET",
-    "RESET",
+    "RESET", "TRUNCATE",
 ];
 /// Words that a statement with a secret has, or its second part when several were sent.
 const TELLTALE: [&str; 5] = ["CREATE", "ALTER", "PASSWORD", "CREDENTIAL", "SECRET"];

@@ -3,21 +3,23 @@
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions,
-    Statement as Sql,
+    ObjectName, ShowCreateObject, ShowStatementFilter, ShowStatementFilterPosition,
+    ShowStatementOptions, Statement as Sql,
 };
 
-use super::names::reference_of;
-use super::{Error, Statement};
+use super::names::{Names, reference_of};
+use super::{DropKind, Error, Inspection, Statement};
 
 /// The statement that answers `sql` when it is one of the SHOW family.
-pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error> {
+pub(super) fn rewrite(sql: &Sql, names: Names<'_>) -> Result<Option<Statement>, Error> {
+    let fold = names.fold;
     let text = match sql {
-        Sql::ShowTables { show_options, .. } => tables(show_options, fold, None)?,
-        Sql::ShowViews { show_options, .. } => tables(show_options, fold, Some("VIEW"))?,
+        Sql::ShowTables { show_options, .. } => tables(show_options, names, None)?,
+        Sql::ShowViews { show_options, .. } => tables(show_options, names, Some("VIEW"))?,
         Sql::ShowSchemas { show_options, .. } => format!(
             "SELECT DISTINCT catalog_name AS project, schema_name AS schema FROM information_schema.schemata \
-             WHERE schema_name <> 'information_schema'{} ORDER BY 1, 2",
+             WHERE schema_name <> 'information_schema'{}{} ORDER BY 1, 2",
+            in_project(show_options, fold)?,
             filter(show_options, "schema_name")?
         ),
         Sql::ShowDatabases { show_options, .. } | Sql::ShowCatalogs { show_options, .. } => {
@@ -25,6 +27,15 @@ pub(super) fn rewrite(sql: &Sql, fold: bool) -> Result<Option<Statement>, Error>
                 "SELECT DISTINCT catalog_name AS project FROM information_schema.schemata WHERE true{} ORDER BY 1",
                 filter(show_options, "catalog_name")?
             )
+        }
+        Sql::ShowCreate { obj_type, obj_name } => {
+            let expected = match obj_type {
+                ShowCreateObject::Table => DropKind::Table,
+                ShowCreateObject::View => DropKind::View,
+                _ => return Ok(None),
+            };
+            let what = Inspection::Creation(expected);
+            return Ok(Some(Statement::Inspect { what, name: reference_of(obj_name, fold)? }));
         }
         Sql::ShowColumns { show_options, .. } => return columns(show_options, fold).map(Some),
         Sql::ShowVariable { variable } => {
@@ -61,15 +72,32 @@ pub(super) fn parsed(text: &str) -> Result<Statement, Error> {
     }
 }
 
-fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Result<String, Error> {
+/// The condition of being in the project that is named, where one is.
+fn in_project(options: &ShowStatementOptions, fold: bool) -> Result<String, Error> {
+    match scope(options, fold)? {
+        None => Ok(String::new()),
+        Some(TableReference::Bare { table }) => {
+            Ok(format!(" AND catalog_name = {}", quoted(&table)))
+        }
+        Some(other) => {
+            Err(Error::InvalidName { name: other.to_string(), expected: "a project: one part" })
+        }
+    }
+}
+
+fn tables(
+    options: &ShowStatementOptions,
+    names: Names<'_>,
+    kind: Option<&str>,
+) -> Result<String, Error> {
     let mut text = "SELECT table_catalog AS project, table_schema AS schema, table_name AS name, table_type AS kind \
                     FROM information_schema.tables WHERE true"
         .to_string();
     if let Some(kind) = kind {
         text.push_str(&format!(" AND table_type = '{kind}'"));
     }
-    text.push_str(&match scope(options, fold)? {
-        Some(scope) => in_schema(&scope, "table_catalog", "table_schema")?,
+    text.push_str(&match scope(options, names.fold)? {
+        Some(scope) => in_schema(&scope, names.project, "table_catalog", "table_schema")?,
         // What the service has of its own is listed where it is asked for.
         None => " AND table_schema NOT IN ('information_schema', 'system')".to_string(),
     });
@@ -78,15 +106,19 @@ fn tables(options: &ShowStatementOptions, fold: bool, kind: Option<&str>) -> Res
     Ok(text)
 }
 
-/// The condition of being in a schema, on the columns of these names.
+/// The condition of being in a schema, that of `project` where it does not say its own, on the
+/// columns of these names.
 pub(super) fn in_schema(
     scope: &TableReference,
+    project: &str,
     project_column: &str,
     schema_column: &str,
 ) -> Result<String, Error> {
     let equals = |column: &str, value: &str| format!(" AND {column} = {}", quoted(value));
     match scope {
-        TableReference::Bare { table } => Ok(equals(schema_column, table)),
+        TableReference::Bare { table } => {
+            Ok(equals(project_column, project) + &equals(schema_column, table))
+        }
         TableReference::Partial { schema, table } => {
             Ok(equals(project_column, schema) + &equals(schema_column, table))
         }

@@ -59,7 +59,6 @@ fn changes_of_rows_and_transactions_are_refused_by_name() {
         "insert into t values (1) returning a",
         "update t set a = 1",
         "delete from t",
-        "create or replace table t (a int)",
         "create table t (a int primary key)",
         "create table t (a int default 1)",
         "create table t (a int) using parquet",
@@ -116,6 +115,15 @@ fn a_table_is_made_of_columns_or_of_a_query() {
 }
 
 #[test]
+fn a_table_is_replaced_or_left_and_not_both() {
+    let create = create_table("CREATE OR REPLACE TABLE s.t PARTITIONED BY (a) AS SELECT 1 AS a");
+    assert!(create.or_replace && !create.if_not_exists);
+    assert!(!create_table("CREATE TABLE t (a INT)").or_replace);
+    let both = "CREATE OR REPLACE TABLE IF NOT EXISTS t (a INT)";
+    assert_eq!(code_of(both), ErrorCode::SyntaxError);
+}
+
+#[test]
 fn rows_are_inserted_and_copied() {
     let written = |sql: &str| match read(sql) {
         Statement::Command(Command::Write(write)) => *write,
@@ -127,6 +135,13 @@ fn rows_are_inserted_and_copied() {
     };
     assert_eq!(table, TableReference::partial("s", "t"));
     assert_eq!(columns, ["a", "B"]);
+    for sql in ["INSERT OVERWRITE s.t SELECT 1", "INSERT OVERWRITE TABLE s.t SELECT 1"] {
+        let Write::Insert { table, overwrite, .. } = written(sql) else { panic!("{sql}") };
+        assert!(overwrite && table == TableReference::partial("s", "t"), "{sql}");
+    }
+    let Write::Truncate { table } = written("TRUNCATE TABLE S.t") else { panic!("no truncate") };
+    assert_eq!(table, TableReference::partial("s", "t"));
+    assert_eq!(code_of("TRUNCATE TABLE a, b"), ErrorCode::Unsupported);
     let copy =
         "COPY s.t TO 's3://b/o/' STORED AS CSV PARTITIONED BY (a) OPTIONS ('header' 'false')";
     let Write::CopyTo { target, format, partitioned_by, options, .. } = written(copy) else {
@@ -140,7 +155,7 @@ fn rows_are_inserted_and_copied() {
 #[test]
 fn datasets_are_declared_and_dropped() {
     let create = "CREATE EXTERNAL TABLE IF NOT EXISTS s.t STORED AS CSV LOCATION '/data/' OPTIONS ('format.has_header' 'true')";
-    assert!(matches!(read(create), Statement::Command(Command::CreateExternalTable(_))));
+    assert!(matches!(read(create), Statement::Command(Command::CreateExternalTable { .. })));
     assert!(matches!(
         read("CREATE SCHEMA IF NOT EXISTS p.s"),
         Statement::Command(Command::CreateSchema { if_not_exists: true, .. })

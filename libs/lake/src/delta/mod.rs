@@ -32,7 +32,9 @@ mod writable;
 
 pub use adapter::FileColumns;
 pub use cache::DeltaTables;
-pub use commit::{Commits, NewTable, storable};
+pub use commit::{
+    COLUMN_COMMENT, Commits, NewTable, Overwriting, PropertyChange, Replacing, storable,
+};
 pub use detail::TableDetail;
 pub use history::{Commit, history_rows, history_schema};
 pub use log::{AsOf, DeltaLog, TableState};

@@ -8,7 +8,7 @@ use delta_kernel::engine::arrow_conversion::TryIntoArrow;
 use delta_kernel::schema::{DataType as LogType, StructType};
 use delta_kernel::table_features::ColumnMappingMode;
 
-use super::TableRoot;
+use super::{COLUMN_COMMENT, TableRoot};
 use crate::{Error, StringLayout};
 
 /// Where a column's number stands that files repeat in column mapping by id.
@@ -115,6 +115,12 @@ impl DeltaSchema {
             Ok(Arc::new(field.with_metadata(metadata.into_iter().collect())))
         });
         Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)))
+    }
+
+    /// What is written about a column.
+    pub fn comment(&self, column: usize) -> Option<&str> {
+        let field = self.logged.fields().get(column)?;
+        field.metadata().get(COLUMN_COMMENT).map(String::as_str)
     }
 
     /// How columns are found in files.

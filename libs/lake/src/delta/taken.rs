@@ -44,6 +44,11 @@ impl TakenVersions {
             || self.others.lock().keys().any(|(other, _)| other == root)
     }
 
+    /// The newest version of a table, if the statement has met the table.
+    pub fn taken(&self, root: &TableRoot) -> Option<Arc<TableState>> {
+        self.newest.lock().get(root).map(Arc::clone)
+    }
+
     /// A version of a table that the statement asks for.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ pub(super) fn writable(snapshot: SnapshotRef) -> KernelResult<SnapshotRef> {
 }
 
 /// The features that a protocol supports, whether it lists them or has them by its version.
-fn writer_features(protocol: &Protocol) -> Vec<TableFeature> {
+pub(super) fn writer_features(protocol: &Protocol) -> Vec<TableFeature> {
     if let Some(listed) = protocol.writer_features() {
         return listed.to_vec();
     }

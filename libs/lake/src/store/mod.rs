@@ -15,6 +15,8 @@ mod build;
 mod cached;
 mod confined;
 mod counted;
+#[cfg(test)]
+pub(crate) mod interposed;
 mod kept;
 mod options;
 mod per_query;

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ResolvedTableReference;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
-use datafusion::sql::sqlparser::ast::{ColumnDef, Ident, Statement as Sql};
+use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Ident, Statement as Sql};
 use lakegate_catalog::{
     DatasetKind, Error as CatalogError, FileFormat as EntryFormat, NewDataset, ObjectName,
     OnExisting, Privilege, Table as Entry, VisibleSnapshot,
@@ -17,26 +17,53 @@ use lakegate_catalog::{
 use lakegate_engine::schema;
 use lakegate_engine::statement::CreateTable;
 use lakegate_lake::Location;
-use lakegate_lake::delta::{DeltaLog, NewTable, TableRoot, storable};
+use lakegate_lake::delta::{
+    COLUMN_COMMENT, DeltaLog, NewTable, TableRoot, TakenVersions, storable,
+};
 use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
 
 use super::files::Written;
 use super::insert::stem;
 use super::sink::{Sink, partitions};
 use crate::query::Error;
-use crate::query::alter::IN_THE_LOG;
 use crate::query::bounds::Reach;
 use crate::query::command::unsupported;
 use crate::query::names::absolute;
+use crate::query::properties::IN_THE_LOG;
 use crate::query::registry::QueryGuard;
 use crate::query::service::QueryService;
 use crate::query::statement::{Planned, Scope};
 use crate::session::Session;
 
 /// Where a new table lies.
-struct Place {
-    root: TableRoot,
-    is_managed: bool,
+pub(super) struct Place {
+    pub(super) root: TableRoot,
+    pub(super) is_managed: bool,
+}
+
+/// A statement that makes a table, and for whom.
+pub(super) struct Making<'a> {
+    pub(super) create: &'a CreateTable,
+    pub(super) sql: &'a str,
+    pub(super) scope: Scope,
+    pub(super) state: Arc<SessionState>,
+    pub(super) name: ResolvedTableReference,
+    pub(super) guard: &'a QueryGuard,
+}
+
+/// What a new table is made of: its columns, and its first rows, which are written already.
+pub(super) struct Contents {
+    columns: SchemaRef,
+    partitions: Vec<usize>,
+    pub(super) written: Option<Written>,
+    versions: Option<Arc<TakenVersions>>,
+}
+
+impl Contents {
+    /// The version of the table at `root` that the rows were made of, if they were.
+    pub(super) fn read_of(&self, root: &TableRoot) -> Option<u64> {
+        self.versions.as_ref()?.taken(root).map(|state| state.version())
+    }
 }
 
 impl QueryService {
@@ -51,57 +78,39 @@ impl QueryService {
         let state = self.state(&scope);
         let name = absolute(&state, create.name.clone());
         let seen = self.seen_by(scope.principal).await?;
+        let making = Making { create, sql, scope, state, name, guard };
+        let name = &making.name;
         let in_schema = ObjectName::schema(&*name.catalog, &*name.schema);
         seen.check(Privilege::Create, &in_schema)?;
-        if seen.dataset(&name.catalog, &name.schema, &name.table).is_some() {
-            return match create.if_not_exists {
-                true => Ok(0),
-                false => Err(already_exists(&name)),
-            };
-        }
-        check_named_once(create.columns.iter().map(|column| column.name.value.as_str()))?;
-        let place = self.place(&seen, &name, create.location.as_deref()).await?;
-        let planned = match &create.query {
-            Some(query) => Some(self.plan(ParsedStatement::clone(query), scope.clone()).await?),
-            None => None,
-        };
-        let columns = match &planned {
-            Some(planned) => Schema::clone(planned.plan.schema().as_arrow()),
-            None => declared_columns(&state, &create.columns).await?,
-        };
-        check_named_once(columns.fields().iter().map(|field| field.name().as_str()))?;
-        let columns = Arc::new(storable(&columns)?);
-        let partitions = partitions(&columns, &create.partitioned_by)?;
-        let log =
-            DeltaLog::in_session(&state, place.root.clone())?.written_by(&session.principal.name);
-        let written = match planned {
-            Some(planned) => {
-                let sink = (&columns, partitions.as_slice());
-                Some(self.first_rows(planned, log.root(), sink, &scope, guard).await?)
+        match seen.dataset(&name.catalog, &name.schema, &name.table) {
+            Some(_) if create.if_not_exists => Ok(0),
+            Some(there) if create.or_replace => {
+                self.replace_table(session, &making, &seen, there).await
             }
-            None => None,
-        };
-        let entry = entry(&place, &columns, &partitions, sql);
-        let kind = DatasetKind::Table(entry);
-        let mut dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
-        dataset.comment = create.comment.clone();
-        // Properties of Delta stand in the log, all others in the catalog, where they can change.
-        let (in_the_log, noted) = create
-            .properties
-            .clone()
-            .into_iter()
-            .partition(|(name, _)| name.starts_with(IN_THE_LOG));
-        dataset.properties = noted;
-        let table = NewTable { columns, partitions, properties: in_the_log };
+            Some(_) => Err(already_exists(name)),
+            None => {
+                let place = self.place(&seen, name, create.location.as_deref()).await?;
+                self.create_new_table(session, &making, place).await
+            }
+        }
+    }
+
+    async fn create_new_table(
+        &self,
+        session: &Arc<Session>,
+        making: &Making<'_>,
+        place: Place,
+    ) -> Result<u64, Error> {
+        let contents = self.contents(making, &place.root).await?;
+        let (dataset, table) = described(making, &place, &contents);
+        let log =
+            DeltaLog::in_session(&making.state, place.root)?.written_by(&session.principal.name);
         let (catalog, commits) = (self.changing(session), Arc::clone(&self.commits));
         let cleaning = self.removal(&log);
-        let if_not_exists = create.if_not_exists;
+        let if_not_exists = making.create.if_not_exists;
         self.background
             .settle(async move {
-                let (files, rows, mut unfinished) = match written {
-                    Some(Written { files, rows, unfinished }) => (files, rows, Some(unfinished)),
-                    None => (Vec::new(), 0, None),
-                };
+                let (files, rows, mut unfinished) = Written::parts(contents.written);
                 let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
                 if let Err(error) = commits.create(&log, table, files).await {
                     // The store may have the commit, which names these files.
@@ -123,6 +132,38 @@ impl QueryService {
                 Ok(rows)
             })
             .await
+    }
+
+    /// Works out the columns of a new table at `root` and writes its first rows there.
+    pub(super) async fn contents(
+        &self,
+        making: &Making<'_>,
+        root: &TableRoot,
+    ) -> Result<Contents, Error> {
+        let Making { create, scope, state, .. } = making;
+        check_names_are_known(create)?;
+        check_named_once(create.columns.iter().map(|column| column.name.value.as_str()))?;
+        let planned = match &create.query {
+            Some(query) => Some(self.plan(ParsedStatement::clone(query), scope.clone()).await?),
+            None => None,
+        };
+        let columns = match &planned {
+            // What files say about columns is not what the statement says.
+            Some(planned) => without_metadata(planned.plan.schema().as_arrow()),
+            None => declared_columns(state, &create.columns).await?,
+        };
+        check_named_once(columns.fields().iter().map(|field| field.name().as_str()))?;
+        let columns = Arc::new(storable(&columns)?);
+        let partitions = partitions(&columns, &create.partitioned_by)?;
+        let versions = planned.as_ref().map(|planned| Arc::clone(&planned.versions));
+        let written = match planned {
+            Some(planned) => {
+                let sink = (&columns, partitions.as_slice());
+                Some(self.first_rows(planned, root, sink, scope, making.guard).await?)
+            }
+            None => None,
+        };
+        Ok(Contents { columns, partitions, written, versions })
     }
 
     async fn first_rows(
@@ -180,22 +221,76 @@ fn check_named_once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Erro
     Ok(())
 }
 
+/// A new table as the catalog and as its log are to have it.
+pub(super) fn described(
+    making: &Making<'_>,
+    place: &Place,
+    contents: &Contents,
+) -> (NewDataset, NewTable) {
+    let (columns, partitions) = (&contents.columns, contents.partitions.clone());
+    let kind = DatasetKind::Table(entry(place, columns, &partitions, making.sql));
+    let name = &making.name;
+    let mut dataset = NewDataset::new(&*name.catalog, &*name.schema, &*name.table, kind);
+    dataset.comment = making.create.comment.clone();
+    // Properties of Delta stand in the log, all others in the catalog, where they can change.
+    let properties = making.create.properties.clone().into_iter();
+    let (in_the_log, noted) = properties.partition(|(name, _)| name.starts_with(IN_THE_LOG));
+    dataset.properties = noted;
+    (dataset, NewTable { columns: Arc::clone(columns), partitions, properties: in_the_log })
+}
+
 fn already_exists(name: &ResolvedTableReference) -> Error {
     let name = name.to_string();
     CatalogError::AlreadyExists { noun: "table", name }.into()
 }
 
 /// The columns of a statement that declares them.
-async fn declared_columns(state: &SessionState, columns: &[ColumnDef]) -> Result<Schema, Error> {
+pub(in crate::query) async fn declared_columns(
+    state: &SessionState,
+    columns: &[ColumnDef],
+) -> Result<Schema, Error> {
     let name = vec![Ident::new("declared")].into();
     let create = CreateTableBuilder::new(name).columns(columns.to_vec()).build();
     let parsed = ParsedStatement::Statement(Box::new(Sql::CreateTable(create)));
     match state.statement_to_plan(parsed).await.map_err(Error::Planning)? {
         LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
-            Ok(Schema::clone(create.input.schema().as_arrow()))
+            let fields = create.input.schema().fields().iter().zip(columns);
+            Ok(Schema::new(
+                fields.map(|(field, column)| commented(field, column)).collect::<Vec<_>>(),
+            ))
         }
         _ => Err(unsupported("this form of CREATE TABLE", "CREATE TABLE name (column type, …)")),
     }
+}
+
+/// The names that files have for columns are given when the log is made, after the first rows.
+fn check_names_are_known(create: &CreateTable) -> Result<(), Error> {
+    let has_other_names = create.properties.iter().any(|(name, value)| {
+        let is_mapped = name == "delta.columnMapping.mode" && value != "none";
+        is_mapped || (name.starts_with("delta.enableIcebergCompat") && value == "true")
+    });
+    if create.query.is_some() && has_other_names {
+        return Err(unsupported(
+            "rows in the CREATE TABLE of a table with column mapping",
+            "CREATE TABLE name (column type, …), then INSERT",
+        ));
+    }
+    Ok(())
+}
+
+fn without_metadata(columns: &Schema) -> Schema {
+    let fields = columns.fields().iter();
+    let plain = fields.map(|field| Field::clone(field).with_metadata(Default::default()));
+    Schema::new(plain.collect::<Vec<_>>())
+}
+
+/// The field with what the declaration says about it.
+fn commented(field: &FieldRef, column: &ColumnDef) -> FieldRef {
+    let comment = column.options.iter().find_map(|option| match &option.option {
+        ColumnOption::Comment(text) => Some((COLUMN_COMMENT.to_string(), text.clone())),
+        _ => None,
+    });
+    Arc::new(Field::clone(field).with_metadata(comment.into_iter().collect()))
 }
 
 fn entry(place: &Place, columns: &SchemaRef, partitions: &[usize], sql: &str) -> Entry {

@@ -44,7 +44,7 @@ impl Background {
     }
 
     /// Runs `work` to its end, whatever becomes of the caller.
-    pub(super) async fn settle<T: Send + 'static>(
+    pub(in crate::query) async fn settle<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
@@ -69,6 +69,16 @@ pub(super) struct Written {
     pub(super) files: Vec<WrittenFile>,
     pub(super) rows: u64,
     pub(super) unfinished: Unfinished,
+}
+
+impl Written {
+    /// Files, rows, and what becomes of the files; none where nothing was written.
+    pub(super) fn parts(written: Option<Self>) -> (Vec<WrittenFile>, u64, Option<Unfinished>) {
+        match written {
+            Some(Self { files, rows, unfinished }) => (files, rows, Some(unfinished)),
+            None => (Vec::new(), 0, None),
+        }
+    }
 }
 
 /// Files that nobody may see yet. They are removed when this is dropped.

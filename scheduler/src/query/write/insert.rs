@@ -1,14 +1,14 @@
-//! `INSERT INTO`.
+//! `INSERT INTO` and `INSERT OVERWRITE`.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema};
-use datafusion::common::TableReference;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::{ResolvedTableReference, TableReference};
 use datafusion::sql::parser::Statement as ParsedStatement;
 use lakegate_catalog::{DatasetId, Object, Privilege};
 use lakegate_engine::statement::keep_exact_rows;
 use lakegate_lake::Format;
-use lakegate_lake::delta::{DeltaLog, TableRoot};
+use lakegate_lake::delta::{DeltaLog, Overwriting, TableRoot};
 use lakegate_lake::write::{FileFormat, FileLayout, FileWrite};
 
 use super::sink::{Sink, sources};
@@ -20,43 +20,49 @@ use crate::query::statement::Scope;
 use crate::query::{Error, QueryId};
 use crate::session::Session;
 
+/// Where rows go.
+pub(super) struct Destination<'a> {
+    pub(super) table: &'a TableReference,
+    /// The columns that they are for; all when empty.
+    pub(super) columns: &'a [String],
+    /// Whether they take the place of all that are there.
+    pub(super) overwrite: bool,
+}
+
+/// A table whose rows a statement changes.
+pub(super) struct Target {
+    pub(super) name: ResolvedTableReference,
+    pub(super) id: DatasetId,
+    pub(super) location: String,
+    /// Its columns as the catalog knows them.
+    pub(super) schema: SchemaRef,
+    pub(super) log: DeltaLog,
+}
+
 impl QueryService {
     pub(super) async fn insert(
         &self,
         session: &Arc<Session>,
-        table: &TableReference,
-        columns: &[String],
+        into: Destination<'_>,
         query: &ParsedStatement,
         guard: &QueryGuard,
     ) -> Result<u64, Error> {
         let scope = Scope::of(session);
         let settings = scope.settings.clone();
-        let state = self.state(&scope);
-        let name = absolute(&state, table.clone());
-        let seen = self.seen_by(scope.principal).await?;
-        let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
-        seen.check_object(Privilege::Modify, Object::Dataset(dataset.id), &name)?;
-        seen.check_writing_files(dataset)?;
-        let target = match declared(dataset)? {
-            Declared::Table(target) if target.format == Format::Delta => target,
-            Declared::Table(_) => {
-                return Err(unsupported(
-                    "INSERT into a table that is no Delta table",
-                    "COPY … TO a folder below its location adds files to it",
-                ));
-            }
-            Declared::View(_) => return Err(unsupported("INSERT into a view", "name a table")),
-        };
+        let Target { name, id, location, schema, log } =
+            self.target(session, &scope, into.table, "INSERT into").await?;
         let mut query = query.clone();
-        keep_exact_rows(&mut query, &types_of(&target.schema, columns));
+        keep_exact_rows(&mut query, &types_of(&schema, into.columns));
         let planned = self.plan(query, scope).await?;
-        let log = DeltaLog::in_session(&state, TableRoot::parse(target.location.as_str())?)?
-            .written_by(&session.principal.name);
         let is_blind = !planned.versions.reads(log.root());
+        let read = planned.versions.taken(log.root()).map(|state| state.version());
         let base = planned.versions.of(&log).await?;
         self.commits.check_writable(&log, &base).await?;
+        if into.overwrite {
+            self.commits.check_replaceable(&base)?;
+        }
         let shown = base.schema().taken_columns();
-        let sources = sources(&shown, columns, planned.plan.schema())?;
+        let sources = sources(&shown, into.columns, planned.plan.schema())?;
         let write = Arc::new(FileWrite {
             root: log.root().clone(),
             stem: stem(guard.record().id()),
@@ -68,14 +74,18 @@ impl QueryService {
         });
         let sink = Sink::new(sources, Arc::clone(&write));
         let mut written = self.write_files(planned, sink, &write, settings, guard).await?;
-        let rows = written.rows;
+        let (rows, overwrite) = (written.rows, into.overwrite);
         let (catalog, commits) = (self.catalog.clone(), Arc::clone(&self.commits));
-        let (id, location) = (dataset.id, target.location.as_str().to_string());
         self.background
             .settle(async move {
                 check_still_there(&catalog, id, &location, &name.to_string()).await?;
                 let paths: Vec<_> = written.files.iter().map(|file| file.path.clone()).collect();
-                match commits.append(&log, &base, written.files, is_blind).await {
+                let files = written.files;
+                let committed = match overwrite {
+                    true => commits.overwrite(&log, &base, files, read, Overwriting::Insert).await,
+                    false => commits.append(&log, &base, files, is_blind).await,
+                };
+                match committed {
                     Ok(version) => {
                         tracing::debug!(table = %name, version, rows, "committed");
                         written.unfinished.keep(paths.into_iter());
@@ -90,6 +100,41 @@ impl QueryService {
                 }
             })
             .await
+    }
+
+    /// The table of a statement that changes its rows in the name of the session's user.
+    ///
+    /// # Errors
+    /// There is none, it has no log, or the principal may not modify it.
+    pub(super) async fn target(
+        &self,
+        session: &Session,
+        scope: &Scope,
+        table: &TableReference,
+        verb: &str,
+    ) -> Result<Target, Error> {
+        let state = self.state(scope);
+        let name = absolute(&state, table.clone());
+        let seen = self.seen_by(scope.principal).await?;
+        let dataset = seen.resolve(&name.catalog, &name.schema, &name.table)?;
+        seen.check_object(Privilege::Modify, Object::Dataset(dataset.id), &name)?;
+        seen.check_writing_files(dataset)?;
+        let target = match declared(dataset)? {
+            Declared::Table(target) if target.format == Format::Delta => target,
+            Declared::Table(_) => {
+                return Err(unsupported(
+                    &format!("{verb} a table that is no Delta table"),
+                    "COPY … TO a folder below its location adds files to it",
+                ));
+            }
+            Declared::View(_) => {
+                return Err(unsupported(&format!("{verb} a view"), "name a table"));
+            }
+        };
+        let location = target.location.as_str().to_string();
+        let log = DeltaLog::in_session(&state, TableRoot::parse(&location)?)?
+            .written_by(&session.principal.name);
+        Ok(Target { name, id: dataset.id, location, schema: target.schema, log })
     }
 }
 
@@ -111,7 +156,7 @@ pub(super) fn stem(id: QueryId) -> String {
 }
 
 /// The table may have been dropped while rows for it were written.
-async fn check_still_there(
+pub(super) async fn check_still_there(
     catalog: &lakegate_catalog::Catalog,
     id: DatasetId,
     location: &str,

@@ -65,9 +65,9 @@ impl QueryService {
         Removal { store: Arc::clone(log.store()), root: log.root().clone() }
     }
 
-    /// Does what may drop tables, then removes the files of those that are gone, as far as they
-    /// belong to Lakegate and no other table or volume has them; also of those that were dropped
-    /// before it failed. It comes to its end whatever becomes of the caller.
+    /// Does what may drop or replace tables, then removes the files of those that are gone, as far
+    /// as they belong to Lakegate and no other table or volume has them; also of those that were
+    /// dropped before it failed. It comes to its end whatever becomes of the caller.
     ///
     /// # Errors
     /// Those of `drops`, or the catalog cannot be read before.
@@ -75,28 +75,12 @@ impl QueryService {
         &self,
         drops: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let gone = self.gone();
-        self.background.settle(gone.after(drops)).await
-    }
-
-    /// Does what may replace tables, then removes the files of those that were replaced. What the
-    /// caller gives up leaves them.
-    ///
-    /// # Errors
-    /// Those of `replaces`, or the catalog cannot be read before.
-    pub(in crate::query) async fn replacing<T>(
-        &self,
-        replaces: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        self.gone().after(replaces).await
-    }
-
-    fn gone(&self) -> Gone {
-        Gone {
+        let gone = Gone {
             catalog: self.catalog.clone(),
             runtime: Arc::clone(&self.runtime),
             background: Arc::clone(&self.background),
-        }
+        };
+        self.background.settle(gone.after(drops)).await
     }
 }
 

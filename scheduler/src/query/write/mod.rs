@@ -6,12 +6,15 @@ mod create_table;
 mod files;
 mod insert;
 mod managed;
+mod replace_table;
 mod sink;
+mod truncate;
 
 use std::sync::Arc;
 
 use lakegate_engine::statement::Write;
 
+pub(super) use create_table::declared_columns;
 pub(super) use files::Background;
 pub(super) use sink::Sink;
 
@@ -33,9 +36,11 @@ impl QueryService {
     ) -> Result<u64, Error> {
         let rows = match write {
             Write::CreateTable(create) => self.create_table(session, create, sql, guard).await,
-            Write::Insert { table, columns, query } => {
-                self.insert(session, table, columns, query, guard).await
+            Write::Insert { table, columns, query, overwrite } => {
+                let into = insert::Destination { table, columns, overwrite: *overwrite };
+                self.insert(session, into, query, guard).await
             }
+            Write::Truncate { table } => self.truncate(session, table).await,
             Write::CopyTo { query, target, format, partitioned_by, options } => {
                 let to =
                     copy_to::Target { target, format: format.as_deref(), partitioned_by, options };

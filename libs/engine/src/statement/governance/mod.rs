@@ -13,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use datafusion::sql::sqlparser::ast::ColumnDef;
 use lakegate_common::secret::Secret;
 
 pub(super) use read::{Reader, expected, holds, kind_of, read};
@@ -76,6 +77,8 @@ pub enum Governance {
         name: String,
         /// The password.
         password: Secret,
+        /// Whether it may do everything.
+        is_admin: bool,
         /// Who it is.
         comment: Option<String>,
         /// An existing user is no error.
@@ -171,6 +174,10 @@ pub enum Change {
     Secrets(Option<BTreeMap<String, Secret>>),
     /// `PASSWORD` of a user.
     Password(Secret),
+    /// `ADMIN`, `NOADMIN`: whether a user may do everything.
+    Admin(bool),
+    /// `ADD COLUMN`: more columns, behind those that there are.
+    AddColumns(Vec<ColumnDef>),
 }
 
 /// Whether something is given or taken.

@@ -10,7 +10,7 @@ use lakegate_common::secret::Secret;
 
 use super::super::Error;
 use super::super::names::text_of;
-use super::alter::PROPERTIES_WORDS;
+use super::alter::{COLUMN_WORDS, PROPERTIES_WORDS};
 use super::{Governance, ObjectKind, Verb};
 
 /// Options of one statement at most.
@@ -72,8 +72,11 @@ pub(in crate::statement) fn holds(sql: &str, word: &str) -> bool {
 fn is_change_of_ours(kind: &str, words: impl Iterator<Item = String>) -> bool {
     let is_ours = |pair: &[String]| match pair {
         [first, second] => match first.as_str() {
-            "RENAME" | "OWNER" => second == "TO",
+            "RENAME" | "OWNER" if second == "TO" => true,
             "SET" | "UNSET" => PROPERTIES_WORDS.contains(&second.as_str()),
+            "ADD" | "RENAME" | "DROP" | "ALTER" if kind == "TABLE" => {
+                COLUMN_WORDS.contains(&second.as_str())
+            }
             _ => false,
         },
         _ => false,
@@ -122,8 +125,9 @@ impl Reader<'_> {
                 self.take("WITH");
                 self.word("PASSWORD")?;
                 let password = Secret::exactly(self.text()?);
+                let is_admin = self.admin().unwrap_or(false);
                 let comment = self.optional_comment()?;
-                Ok(Governance::CreateUser { name, password, comment, if_not_exists })
+                Ok(Governance::CreateUser { name, password, is_admin, comment, if_not_exists })
             }
             ObjectKind::Role => {
                 let comment = self.optional_comment()?;

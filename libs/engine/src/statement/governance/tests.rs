@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_common::Coded;
 use lakegate_common::secret::Secret;
+use lakegate_common::{Coded, ErrorCode};
 
 use super::{Change, Governance, ObjectKind, Verb, read};
 
@@ -205,6 +205,8 @@ fn every_change_of_an_object_is_read() {
         ),
         ("ALTER CREDENTIAL c SET AMBIENT", Change::Secrets(None), false),
         ("ALTER USER u PASSWORD 'x'", Change::Password(Secret::from_text("x")), false),
+        ("ALTER USER u ADMIN", Change::Admin(true), false),
+        ("ALTER USER u WITH NOSUPERUSER;", Change::Admin(false), false),
     ] {
         assert_eq!(change(sql), (wanted, if_exists), "{sql}");
     }
@@ -220,13 +222,31 @@ fn every_change_of_an_object_is_read() {
 }
 
 #[test]
+fn columns_are_added_one_or_several() {
+    for (sql, count) in [
+        ("ALTER TABLE s.t ADD COLUMN a INT", 1),
+        ("alter table s.t add columns (a INT, \"B\" VARCHAR COMMENT 'second')", 2),
+    ] {
+        let Governance::Alter { change: Change::AddColumns(columns), .. } = one(sql) else {
+            panic!("{sql}")
+        };
+        assert_eq!(columns.len(), count, "{sql}");
+    }
+    for sql in ["RENAME COLUMN a TO b", "DROP COLUMN a", "ALTER COLUMN a SET NOT NULL"] {
+        let refused = read(&format!("ALTER TABLE t {sql}"), true).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Unsupported, "{sql}");
+    }
+    assert!(read("ALTER TABLE t ADD COLUMN a INT DEFAULT 1", true).is_err());
+}
+
+#[test]
 fn other_statements_are_left_to_the_general_parser() {
     for sql in [
         "SELECT 1",
         "CREATE SCHEMA s",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'",
         "DROP TABLE t",
-        "ALTER TABLE t ADD COLUMN c INT",
+        "ALTER TABLE t SET (a = 1)",
         "EXPLAIN SELECT 1",
         "",
     ] {

@@ -145,13 +145,16 @@ fn what_is_written_may_be_read_at_a_version() {
     let from = "SELECT * FROM t VERSION AS OF 3";
     for sql in [
         format!("CREATE TABLE u AS {from}"),
+        format!("CREATE OR REPLACE TABLE u AS {from}"),
         format!("INSERT INTO u {from}"),
+        format!("INSERT OVERWRITE u {from}"),
         format!("COPY ({from}) TO 'x.parquet'"),
     ] {
         let query = match parse(&sql, true) {
             Ok(Statement::Command(Command::Write(write))) => match *write {
                 Write::CreateTable(create) => create.query,
                 Write::Insert { query, .. } | Write::CopyTo { query, .. } => Some(query),
+                Write::Truncate { .. } => None,
             },
             other => panic!("{sql}: {other:?}"),
         };

@@ -40,14 +40,13 @@ pub(in crate::statement) fn read(sql: &str, fold: bool) -> Result<Option<Write>,
         .with_recursion_limit(NESTING_MAX);
     let mut reader = Reader { parser, fold };
     reader.take("CREATE");
-    if reader.parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]) {
-        return Err(Error::Unsupported {
-            what: "CREATE OR REPLACE TABLE".to_string(),
-            instead: Some("DROP TABLE it first"),
-        });
-    }
+    let or_replace = reader.parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
     reader.take("TABLE");
     let mut create = create_table(&mut reader)?;
+    if or_replace && create.if_not_exists {
+        return Err(expected("OR REPLACE or IF NOT EXISTS, not both"));
+    }
+    create.or_replace = or_replace;
     match &mut create.query {
         Some(query) => versions::attach(query, clauses)?,
         None if clauses.is_empty() => {}
@@ -82,6 +81,7 @@ fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
         comment: None,
         properties: BTreeMap::new(),
         if_not_exists,
+        or_replace: false,
     };
     if reader.parser.peek_token().token == Token::LParen {
         create.columns = columns(&mut reader.parser)?;
@@ -123,14 +123,28 @@ fn create_table(reader: &mut Reader<'_>) -> Result<CreateTable, Error> {
     Ok(create)
 }
 
-/// Columns with name, type and whether they take NULL.
+/// Columns in brackets.
 fn columns(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, Error> {
     let (columns, constraints) = parser.parse_columns().map_err(Error::Syntax)?;
     if let Some(constraint) = constraints.first() {
         return Err(no_rule(&constraint.to_string()));
     }
+    checked_columns(columns)
+}
+
+/// Columns that have nothing but a name, a type, whether they take NULL, and a comment.
+///
+/// # Errors
+/// One has a rule or a default.
+pub(in crate::statement) fn checked_columns(
+    columns: Vec<ColumnDef>,
+) -> Result<Vec<ColumnDef>, Error> {
     for option in columns.iter().flat_map(|column| &column.options) {
-        if !matches!(option.option, ColumnOption::Null | ColumnOption::NotNull) {
+        let is_kept = matches!(
+            option.option,
+            ColumnOption::Null | ColumnOption::NotNull | ColumnOption::Comment(_)
+        );
+        if !is_kept {
             return Err(no_rule(&option.to_string()));
         }
     }
@@ -148,7 +162,7 @@ fn check_no_length(data_type: &DataType) -> Result<(), Error> {
         | DataType::Varchar(Some(Length::IntegerLength { .. }))
         | DataType::Nvarchar(Some(Length::IntegerLength { .. }))
         | DataType::String(Some(_)) => Err(Error::Unsupported {
-            what: format!("{data_type} in CREATE TABLE"),
+            what: format!("{data_type} of a column"),
             instead: Some(
                 "lengths of text are not checked; write TEXT, or VARCHAR without a length",
             ),
@@ -169,8 +183,8 @@ fn check_no_length(data_type: &DataType) -> Result<(), Error> {
 
 fn no_rule(rule: &str) -> Error {
     Error::Unsupported {
-        what: format!("{rule} in CREATE TABLE"),
-        instead: Some("columns have a name, a type, and NOT NULL or not"),
+        what: format!("{rule} of a column"),
+        instead: Some("columns have a name, a type, NOT NULL or not, and a COMMENT"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::{
-    Insert, ObjectName, Query, Statement as Sql, TableObject, Value,
+    Insert, ObjectName, Query, Statement as Sql, TableObject, Truncate, Value,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -18,7 +18,6 @@ use super::Write;
 /// A form of `INSERT` that is not carried out.
 pub(in crate::statement) fn insert(insert: Insert, fold: bool) -> Result<Write, Error> {
     let refused = [
-        (insert.overwrite, "INSERT OVERWRITE"),
         (insert.ignore || insert.or.is_some() || insert.on.is_some(), "INSERT with ON CONFLICT"),
         (insert.returning.is_some() || insert.output.is_some(), "INSERT with RETURNING"),
         (insert.replace_into, "REPLACE INTO"),
@@ -45,7 +44,30 @@ pub(in crate::statement) fn insert(insert: Insert, fold: bool) -> Result<Write, 
         table: reference_of(name, fold)?,
         columns: columns.collect::<Result<_, _>>()?,
         query: query(*source)?,
+        overwrite: insert.overwrite,
     })
+}
+
+/// The statement of a `TRUNCATE`.
+///
+/// # Errors
+/// A form of `TRUNCATE` that is not carried out.
+pub(in crate::statement) fn truncate(truncate: &Truncate, fold: bool) -> Result<Write, Error> {
+    let refused = || Error::Unsupported {
+        what: "this form of TRUNCATE".to_string(),
+        instead: Some("TRUNCATE TABLE name"),
+    };
+    let [target] = truncate.table_names.as_slice() else { return Err(refused()) };
+    let is_plain = truncate.partitions.is_none()
+        && !truncate.if_exists
+        && truncate.identity.is_none()
+        && truncate.cascade.is_none()
+        && truncate.on_cluster.is_none()
+        && !target.only;
+    if !is_plain {
+        return Err(refused());
+    }
+    Ok(Write::Truncate { table: reference_of(&target.name, fold)? })
 }
 
 fn column_name(name: &ObjectName, fold: bool) -> Result<String, Error> {

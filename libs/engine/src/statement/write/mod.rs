@@ -9,8 +9,8 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::sqlparser::ast::ColumnDef;
 
-pub(super) use create_table::read;
-pub(super) use insert::{copy_to, insert};
+pub(super) use create_table::{checked_columns, read};
+pub(super) use insert::{copy_to, insert, truncate};
 
 /// A statement that writes rows.
 #[derive(Debug)]
@@ -25,6 +25,13 @@ pub enum Write {
         columns: Vec<String>,
         /// Where the rows come from.
         query: Box<ParsedStatement>,
+        /// They take the place of all rows that are there: `INSERT OVERWRITE`.
+        overwrite: bool,
+    },
+    /// `TRUNCATE TABLE`.
+    Truncate {
+        /// The table.
+        table: TableReference,
     },
     /// `COPY … TO`.
     CopyTo {
@@ -60,4 +67,6 @@ pub struct CreateTable {
     pub properties: BTreeMap<String, String>,
     /// An existing table is no error.
     pub if_not_exists: bool,
+    /// An existing table becomes this one.
+    pub or_replace: bool,
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::SchemaRef as ArrowSchemaRef;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_conversion::TryIntoKernel;
-use delta_kernel::schema::StructType;
+use delta_kernel::schema::{SchemaRef, StructType};
 use delta_kernel::transaction::CommitResult;
-use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::transaction::create_table::{CreateTableTransaction, create_table};
 use delta_kernel::transaction::data_layout::DataLayout;
 use delta_kernel::{Engine, KernelError, KernelResult};
 
@@ -24,11 +24,18 @@ use crate::write::WrittenFile;
 #[derive(Debug, Clone)]
 pub struct NewTable {
     /// Its columns, of types that tables have ([`super::storable()`]).
-    pub columns: SchemaRef,
+    pub columns: ArrowSchemaRef,
     /// Positions among the columns of those that partition it, outermost first.
     pub partitions: Vec<usize>,
     /// Its properties, such as `delta.appendOnly`.
     pub properties: BTreeMap<String, String>,
+}
+
+impl NewTable {
+    /// The names of the columns that partition it.
+    pub(super) fn partition_names(&self) -> Vec<String> {
+        self.partitions.iter().map(|column| self.columns.field(*column).name().clone()).collect()
+    }
 }
 
 impl Commits {
@@ -99,10 +106,8 @@ fn try_create(
     files: &[WrittenFile],
     user: Option<&str>,
 ) -> KernelResult<CommitResult<delta_kernel::transaction::CreateTable>> {
-    let columns: StructType = table.columns.as_ref().try_into_kernel()?;
-    let names: Vec<String> =
-        table.partitions.iter().map(|column| table.columns.field(*column).name().clone()).collect();
-    let mut builder = create_table(root.url(), Arc::new(columns), ENGINE, true)
+    let (columns, names) = described(table)?;
+    let mut builder = create_table(root.url(), columns, ENGINE, true)
         .with_table_properties(table.properties.clone());
     if !names.is_empty() {
         builder = builder.with_data_layout(DataLayout::partitioned(names.clone()));
@@ -114,10 +119,26 @@ fn try_create(
     if !files.is_empty() {
         builder = builder.with_operation_metrics(metrics(files));
     }
-    let mut transaction = builder.build(engine, Box::new(FileSystemCommitter::new()))?;
+    let transaction = builder.build(engine, Box::new(FileSystemCommitter::new()))?;
+    with_first_files(transaction, root, &names, files)?.commit(engine)
+}
+
+/// Columns and names of partition columns as the log has them.
+pub(super) fn described(table: &NewTable) -> KernelResult<(SchemaRef, Vec<String>)> {
+    let columns: StructType = table.columns.as_ref().try_into_kernel()?;
+    Ok((Arc::new(columns), table.partition_names()))
+}
+
+/// Lets the transaction that makes a table add its first rows.
+pub(super) fn with_first_files(
+    mut transaction: CreateTableTransaction,
+    root: &TableRoot,
+    partition_names: &[String],
+    files: &[WrittenFile],
+) -> KernelResult<CreateTableTransaction> {
     if !files.is_empty() {
         let statistics = transaction.stats_schema()?;
-        transaction.add_files(adds(root, &names, &statistics, files, now_ms())?);
+        transaction.add_files(adds(root, partition_names, &statistics, files, now_ms())?);
     }
-    transaction.commit(engine)
+    Ok(transaction)
 }

@@ -8,10 +8,14 @@ use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::schema::{DataType, SchemaRef, StructField, StructType};
 use delta_kernel::{EngineData, KernelResult};
 
+use crate::delta::TableState;
 use crate::write::WrittenFile;
 
 /// Where a commit tells the name of its user.
 const USER_NAME: &str = "userName";
+
+/// A number that a commit tells, by its name.
+pub(super) type Metric = (&'static str, Option<String>);
 
 /// The user's name as a part of the information about a commit.
 ///
@@ -26,11 +30,20 @@ pub(super) fn user_info(user: &str) -> KernelResult<(Box<dyn EngineData>, Schema
 }
 
 /// How much was written, by the names that other engines have for it.
-pub(super) fn metrics(files: &[WrittenFile]) -> [(&'static str, Option<String>); 3] {
+pub(super) fn metrics(files: &[WrittenFile]) -> [Metric; 3] {
     let sum = |of: fn(&WrittenFile) -> u64| files.iter().map(of).sum::<u64>().to_string();
     [
         ("numFiles", Some(files.len().to_string())),
         ("numOutputRows", Some(sum(|file| file.rows))),
         ("numOutputBytes", Some(sum(|file| file.bytes))),
+    ]
+}
+
+/// How much goes where all that a version has goes.
+pub(super) fn removed_metrics(version: &TableState) -> [Metric; 2] {
+    let detail = version.detail();
+    [
+        ("numRemovedFiles", Some(detail.files.to_string())),
+        ("numRemovedBytes", Some(detail.bytes.to_string())),
     ]
 }

@@ -5,11 +5,17 @@
 //! carries an application transaction, by which a change whose outcome was lost on the way is
 //! recognised in the log instead of being made twice.
 
+mod actions;
 mod adds;
 mod append;
+mod attempts;
+mod columns;
 mod create;
 mod info;
 mod place;
+mod properties;
+mod protocols;
+mod replace;
 mod storable;
 
 use std::collections::HashMap;
@@ -17,15 +23,20 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use delta_kernel::KernelResult;
+use delta_kernel::transaction::UpdateTableTransactionBuilder;
 use parking_lot::Mutex as Lock;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use self::info::user_info;
 use self::place::Place;
 use super::{DeltaLog, DeltaTables};
 
 pub use create::NewTable;
-pub use storable::storable;
+pub use properties::PropertyChange;
+pub use replace::{Overwriting, Replacing};
+pub use storable::{COLUMN_COMMENT, storable};
 
 /// What a log says of who writes it.
 const ENGINE: &str = concat!("lakegate/", env!("CARGO_PKG_VERSION"));
@@ -51,8 +62,22 @@ struct Change {
     number: i64,
     /// Who makes it.
     user: Option<Arc<str>>,
-    /// Whether it rests on nothing that the table holds.
-    is_blind: bool,
+}
+
+impl Change {
+    /// Lets a transaction tell that it is this change, and who makes it.
+    ///
+    /// # Errors
+    /// Arrow's or the log reader's own.
+    fn sign(
+        self,
+        builder: UpdateTableTransactionBuilder,
+    ) -> KernelResult<UpdateTableTransactionBuilder> {
+        let builder = builder.with_transaction_id(self.application, self.number);
+        let Some(user) = self.user else { return Ok(builder) };
+        let (info, schema) = user_info(&user)?;
+        Ok(builder.with_commit_info(info, schema))
+    }
 }
 
 impl Commits {
@@ -72,12 +97,11 @@ impl Commits {
     }
 
     /// A new change, whose number is larger than those of all earlier ones.
-    fn change(&self, place: &Place, log: &DeltaLog, is_blind: bool) -> Change {
+    fn change(&self, place: &Place, log: &DeltaLog) -> Change {
         Change {
             application: format!("{}-{}", self.process, place.digest()),
             number: self.last.fetch_add(1, Ordering::Relaxed) + 1,
             user: log.user().map(Arc::clone),
-            is_blind,
         }
     }
 }

@@ -6,11 +6,15 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 
 use crate::Error;
 
+/// Where a log has what somebody wrote about a column.
+pub const COLUMN_COMMENT: &str = "comment";
+
 /// Digits of the largest decimal that a table has.
 const DECIMAL_DIGITS_MAX: u8 = 38;
 
 /// The columns with types that a Delta table has, each wide enough for what the query gives:
-/// unsigned numbers become the next larger signed ones, times have microseconds.
+/// unsigned numbers become the next larger signed ones, times have microseconds. What is written
+/// about columns stays ([`COLUMN_COMMENT`]).
 ///
 /// # Errors
 /// [`Error::UnstorableColumn`] for a type that has no such counterpart.
@@ -21,7 +25,10 @@ pub fn storable(schema: &Schema) -> Result<Schema, Error> {
 
 fn stored(field: &FieldRef) -> Result<FieldRef, Error> {
     let data_type = stored_type(field.name(), field.data_type())?;
-    Ok(Arc::new(Field::new(field.name(), data_type, field.is_nullable())))
+    let comment = field.metadata().get_key_value(COLUMN_COMMENT);
+    let comment = comment.map(|(key, text)| (key.clone(), text.clone()));
+    let stored = Field::new(field.name(), data_type, field.is_nullable());
+    Ok(Arc::new(stored.with_metadata(comment.into_iter().collect())))
 }
 
 fn stored_type(column: &str, data_type: &DataType) -> Result<DataType, Error> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::dml::InsertOp;
@@ -14,7 +14,7 @@ use lakegate_common::{Coded, ErrorCode};
 use serde_json::json;
 
 use super::support::{Lake, column, features, long, longs, metadata, rows};
-use crate::delta::{AsOf, Commits, DeltaTables, NewTable, TableState};
+use crate::delta::{AsOf, Commits, DeltaTables, NewTable, TableRoot, TableState};
 use crate::write::{FileFormat, FileLayout, FileSink, FileWrite, WriteLimits, WrittenFile};
 
 /// How often a change is tried here.
@@ -27,14 +27,29 @@ fn commits() -> (Commits, Arc<DeltaTables>) {
 
 /// Writes the rows of a query for a table and does not commit them.
 pub(super) async fn written(state: &TableState, sql: &str) -> Vec<WrittenFile> {
+    let columns = state.schema().written_columns(state.root()).unwrap();
+    written_in(state.root(), columns, state.schema().partitions(), sql).await
+}
+
+/// Writes the rows of a query for a table that is to lie at `root`.
+pub(super) async fn written_as(root: &TableRoot, table: &NewTable, sql: &str) -> Vec<WrittenFile> {
+    written_in(root, Arc::clone(&table.columns), &table.partitions, sql).await
+}
+
+async fn written_in(
+    root: &TableRoot,
+    columns: SchemaRef,
+    partitions: &[usize],
+    sql: &str,
+) -> Vec<WrittenFile> {
     let session = SessionContext::new();
     let query = session.sql(sql).await.unwrap().into_unoptimized_plan();
     let write = FileWrite {
-        root: state.root().clone(),
+        root: root.clone(),
         stem: uuid::Uuid::new_v4().to_string(),
         layout: FileLayout::Own,
-        columns: state.schema().written_columns(state.root()).unwrap(),
-        partitions: state.schema().partitions().to_vec(),
+        columns,
+        partitions: partitions.to_vec(),
         format: FileFormat::PARQUET,
         limits: WriteLimits::default(),
     };

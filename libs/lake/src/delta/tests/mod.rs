@@ -7,6 +7,7 @@ mod commits;
 mod contention;
 mod links;
 mod pruning;
+mod replacing;
 mod rows;
 pub(super) mod support;
 mod versions;

@@ -164,7 +164,7 @@ async fn what_a_writer_keeps_of_a_file_is_counted_in_every_format() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_files_are_on_their_way_than_may_be() {
-    let store = Arc::new(Slow::default());
+    let store = Slow::store();
     let session = session(1, 1 << 30);
     let url = Url::parse("slow://store").unwrap();
     session.runtime_env().register_object_store(&url, Arc::clone(&store) as _);
@@ -176,7 +176,7 @@ async fn no_more_files_are_on_their_way_than_may_be() {
         })
         .await;
         assert_eq!(files.unwrap().len(), 100);
-        assert_eq!(store.most.swap(0, Ordering::Relaxed), open_files);
+        assert_eq!(store.between.most.swap(0, Ordering::Relaxed), open_files);
     }
 }
 
