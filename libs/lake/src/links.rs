@@ -31,6 +31,30 @@ fn followed(path: &Path, links: usize) -> Option<PathBuf> {
     }
 }
 
+/// Follows links of many paths, and those of one folder after the other to that folder once.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    folder: PathBuf,
+    real: Option<PathBuf>,
+}
+
+impl Links {
+    /// As [`without_links`].
+    pub(crate) fn follow(&mut self, path: &Path) -> Option<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return without_links(path);
+        };
+        if path.is_symlink() {
+            return without_links(path);
+        }
+        if self.real.is_none() || folder != self.folder {
+            self.real = without_links(folder);
+            self.folder = folder.to_path_buf();
+        }
+        self.real.as_ref().map(|real| real.join(name))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -47,6 +71,7 @@ mod tests {
         symlink("real", root.join("link")).unwrap();
         symlink("link/new", root.join("dangling")).unwrap();
         symlink("round", root.join("round")).unwrap();
+        let mut links = Links::default();
         for (path, leads_to) in [
             ("real/file", "real/file"),
             ("link/file", "real/file"),
@@ -57,7 +82,9 @@ mod tests {
             // Nobody can open it.
             ("round", "round"),
         ] {
-            assert_eq!(without_links(&root.join(path)), Some(root.join(leads_to)), "{path}");
+            let leads_to = Some(root.join(leads_to));
+            assert_eq!(without_links(&root.join(path)), leads_to, "{path}");
+            assert_eq!(links.follow(&root.join(path)), leads_to, "{path}");
         }
     }
 }

@@ -259,7 +259,7 @@ impl QueryService {
         distributable::check(&plan).map_err(|obstacle| shown(obstacle, view))?;
         // Executors know of no locations.
         let files = local_files(plan.as_ref());
-        let checked = self.stores.check_local(files).await;
+        let checked = self.stores.check_local(&files).await;
         checked.map_err(|source| Error::Running(DataFusionError::ObjectStore(Box::new(source))))?;
         let (route, stores) = (local.route.clone(), Arc::clone(&local.stores));
         let versions = Arc::clone(&local.versions);

@@ -13,14 +13,13 @@ mod attempts;
 mod bucket;
 mod build;
 mod cached;
-mod confined;
 mod counted;
 #[cfg(test)]
 pub(crate) mod interposed;
 mod kept;
+mod local_files;
 mod options;
 mod per_query;
-mod private;
 mod read_only;
 mod registry;
 mod settings;
@@ -32,10 +31,9 @@ mod visible;
 
 pub use access::{Access, AccessSource, NoAccess};
 pub use build::Bounds;
-pub use confined::place_below;
+pub use local_files::{PrivateFolder, place_below};
 pub use options::{StoreKind, check_credential_options, check_location_options};
 pub use per_query::QueryStores;
-pub use private::PrivateFolder;
 pub use registry::Stores;
 pub use settings::{KEYS, StoreSettings};
 pub use url::StoreUrl;

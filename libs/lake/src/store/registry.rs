@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::url::Url;
@@ -13,9 +13,8 @@ use object_store::path::Path;
 use parking_lot::Mutex;
 
 use super::bucket::BucketStore;
-use super::confined::Confined;
 use super::kept::KeptAccess;
-use super::private::{Guarded, PrivateFolder};
+use super::local_files::{LocalFiles, PrivateFolder};
 use super::uploads::Uploads;
 use super::{AccessSource, Bounds, QueryStores, StoreUrl};
 use crate::Error;
@@ -26,12 +25,11 @@ const BUCKETS_KEPT: usize = 1024;
 
 /// The stores of a process: the local file system, and buckets as they are asked for.
 pub struct Stores {
-    local: Arc<Confined>,
+    local: Arc<LocalFiles>,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
     cache: Option<Arc<DataCache>>,
     uploads: Uploads,
-    private: OnceLock<Arc<PrivateFolder>>,
     buckets: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
@@ -45,12 +43,11 @@ impl Stores {
     ) -> Arc<Self> {
         let source: Arc<dyn AccessSource> = Arc::new(KeptAccess::new(source));
         Arc::new(Self {
-            local: Arc::new(Confined::new(Arc::clone(&source))),
+            local: Arc::new(LocalFiles::new(Arc::clone(&source))),
             source,
             bounds,
             cache,
             uploads: Uploads::default(),
-            private: OnceLock::new(),
             buckets: Mutex::default(),
         })
     }
@@ -71,17 +68,13 @@ impl Stores {
     }
 
     pub(super) fn local(&self) -> Arc<dyn ObjectStore> {
-        let local: Arc<dyn ObjectStore> = Arc::clone(&self.local) as _;
-        match self.private.get() {
-            Some(private) => Arc::new(Guarded::new(local, Arc::clone(private))),
-            None => local,
-        }
+        Arc::clone(&self.local) as _
     }
 
     /// Leaves a folder of this machine alone from now on. For the start of a process: a second call
     /// does nothing.
     pub fn keep_out_of(&self, folder: PrivateFolder) {
-        let _ = self.private.set(Arc::new(folder));
+        self.local.keep_out_of(folder);
     }
 
     /// Refuses a local path that leads into the folder that stores leave alone, once links are
@@ -90,17 +83,14 @@ impl Stores {
     /// # Errors
     /// [`Error::OutOfBounds`].
     pub fn check_in_bounds(&self, path: &std::path::Path) -> Result<(), Error> {
-        match self.private.get().filter(|private| private.holds(path)) {
-            Some(_) => Err(Error::OutOfBounds { location: path.to_string_lossy().into_owned() }),
-            None => Ok(()),
-        }
+        self.local.check_in_bounds(path)
     }
 
-    /// Refuses files of this machine that links lead to out of the location of their path.
+    /// Refuses files of this machine that stores must not use.
     ///
     /// # Errors
-    /// [`crate::Error::LeadsOut`], inside of an error of a store.
-    pub async fn check_local(&self, paths: Vec<Path>) -> Result<(), object_store::Error> {
+    /// [`Error::LeadsOut`] and [`Error::OutOfBounds`], inside of an error of a store.
+    pub async fn check_local(&self, paths: &[Path]) -> Result<(), object_store::Error> {
         self.local.check_all(paths).await
     }
 
