@@ -45,7 +45,15 @@ pub(crate) const KEYS: &[KnownKey] = &[
         "1d",
         "Age at which shuffle files go even if the scheduler cannot be asked.",
     ),
+    KnownKey::new(
+        "limits.function_bytes",
+        "256MiB",
+        "Size of what one call of a function, such as `repeat`, makes for one batch of rows. The server has a limit of its own.",
+    ),
 ];
+
+/// With less, functions of plain queries are refused.
+const FUNCTION_BYTES_MIN: ByteSize = ByteSize::mib(1);
 
 /// The configuration of an executor, checked.
 #[derive(Debug, Clone, Deserialize)]
@@ -71,8 +79,18 @@ pub struct Config {
     /// Age at which files go even if the scheduler cannot be asked.
     #[serde(with = "lakegate_common::duration")]
     pub file_age_max: Duration,
+    /// Bounds of what tasks do.
+    pub limits: LimitsConfig,
     /// Object stores.
     pub store: StoreSettings,
+}
+
+/// Bounds of what tasks do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// What one call of a function makes.
+    pub function_bytes: ByteSize,
 }
 
 /// What the command line gives.
@@ -113,6 +131,9 @@ impl Config {
         if self.memory.is_some_and(|memory| memory < ByteSize::mib(16)) {
             faults.push(("memory", "is less than 16MiB, which runs nothing".to_string()));
         }
+        if self.limits.function_bytes < FUNCTION_BYTES_MIN {
+            faults.push(("limits.function_bytes", format!("is less than {FUNCTION_BYTES_MIN}")));
+        }
         faults.extend(self.store.faults());
         faults
     }
@@ -142,10 +163,11 @@ mod tests {
             ("listen", "8817"),
             ("memory", "1KB"),
             ("cores", "0"),
+            ("limits.function_bytes", "1KB"),
         ])
         .unwrap_err()
         .to_string();
-        for key in ["scheduler", "listen", "memory", "cores"] {
+        for key in ["scheduler", "listen", "memory", "cores", "limits.function_bytes"] {
             assert!(error.contains(key), "{key}: {error}");
         }
     }

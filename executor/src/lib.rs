@@ -20,7 +20,7 @@ mod service;
 mod shuffle_clients;
 mod tasks;
 
-pub use config::{Config, Options};
+pub use config::{Config, LimitsConfig, Options};
 pub use error::Error;
 pub use node::Node;
 pub use run::run;

@@ -215,7 +215,7 @@ fn environment(
         RuntimeLimits { memory, spill: config.spill_limit, metadata_cache: METADATA_CACHE };
     Ok(Environment {
         codec: codec::plan_codec(),
-        functions: Arc::new(codec::functions()),
+        functions: Arc::new(codec::functions(config.limits.function_bytes)),
         config: channel::executor_config(token).map_err(failed)?,
         runtime: runtime(limits, scratch.spill(), Arc::clone(&stores)).map_err(failed)?,
         stores,

@@ -162,6 +162,11 @@ pub const KEYS: &[KnownKey] = &[
         "Size of the largest row of a result. Clients refuse messages over 16 MiB, unless told otherwise.",
     ),
     KnownKey::new(
+        "limits.function_bytes",
+        "256MiB",
+        "Size of what one call of a function, such as `repeat`, makes for one batch of rows. Executors have a limit of their own.",
+    ),
+    KnownKey::new(
         "limits.body_bytes",
         "4MiB",
         "Size of the largest JSON body that a client may send over HTTP.",
@@ -284,6 +289,7 @@ pub struct LimitsConfig {
     message_bytes: ByteSize,
     result_message_bytes: ByteSize,
     row_bytes: ByteSize,
+    function_bytes: ByteSize,
     body_bytes: ByteSize,
     #[serde(with = "lakegate_common::duration")]
     request_time: Duration,
@@ -300,6 +306,8 @@ pub struct LimitsConfig {
 const DURABLE_THREADS_MIN: usize = 4;
 /// Clients refuse messages of more than this, unless told otherwise.
 const RESULT_MESSAGE_MAX: ByteSize = ByteSize::mib(12);
+/// With less, functions of plain queries are refused.
+const FUNCTION_BYTES_MIN: ByteSize = ByteSize::mib(1);
 
 impl Config {
     /// Reads defaults, file, environment and flags, in this order.
@@ -339,6 +347,9 @@ impl Config {
                 format!("is more than {RESULT_MESSAGE_MAX}"),
             ));
         }
+        if self.limits.function_bytes < FUNCTION_BYTES_MIN {
+            faults.push(("limits.function_bytes", format!("is less than {FUNCTION_BYTES_MIN}")));
+        }
         faults.extend(self.store.faults());
         faults
     }
@@ -359,6 +370,7 @@ impl Config {
             },
             written_files_max: self.write.files_max.get(),
             commit_attempts: self.write.commit_attempts,
+            function_bytes: self.limits.function_bytes,
             local_bytes_max: self.local.bytes_max,
             running_max: self.queries.running.get(),
             waiting_max: self.queries.waiting,
@@ -385,6 +397,7 @@ impl Config {
             executors_grace: self.durable.executors_grace,
             hold_back: self.durable.hold_back,
             broadcast_max: self.durable.broadcast_max,
+            function_bytes: self.limits.function_bytes,
             ..durable::Config::default()
         }
     }
@@ -485,5 +498,6 @@ mod tests {
             load(&[("listen", "nowhere"), ("cluster_listen", "x:y"), ("limits.sessions", "0")])
                 .unwrap_err();
         assert_eq!(error.faults.len(), 3, "{error}");
+        assert!(load(&[("limits.function_bytes", "1KiB")]).is_err());
     }
 }

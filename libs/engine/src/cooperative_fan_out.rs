@@ -81,6 +81,7 @@ mod tests {
                 Stores::new(Arc::new(NoAccess), Bounds::default(), None),
             )
             .unwrap(),
+            ByteSize::mib(1),
         ));
         let sql = "select count(*) from generate_series(1, 10) a(x) join generate_series(1, 10) b(y) on a.x = b.y";
         let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();

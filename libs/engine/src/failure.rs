@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use lakegate_common::{Coded, ErrorCode};
 
+use crate::bounded_functions::TooLarge;
 use crate::security_barrier::ViewFailure;
 
 /// The code of an error that planning or running a query gave.
@@ -55,6 +56,9 @@ fn code_of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> 
     if let Some(inner) = error.downcast_ref::<ViewFailure>() {
         return inner.code;
     }
+    if error.is::<TooLarge>() {
+        return ErrorCode::LimitExceeded;
+    }
     // What the writer of shuffle files puts round an error of its input.
     match error.downcast_ref::<BallistaError>() {
         Some(BallistaError::DataFusionError(inner)) => return code_of(inner),
@@ -79,6 +83,11 @@ pub fn hint_for(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::FileGone => {
             Some("somebody removed it after it was listed; run the statement again")
         }
+        // Plans have no other limit that is told so.
+        ErrorCode::LimitExceeded => Some(
+            "ask for less, or raise limits.function_bytes, which the server and each executor have; \
+             it holds for one batch of rows, datafusion.execution.batch_size",
+        ),
         ErrorCode::DataError => Some("use TRY_CAST or a WHERE clause to keep such values out"),
         _ => None,
     }
@@ -152,6 +161,8 @@ fn code_of_execution(text: &str) -> ErrorCode {
 
 #[cfg(test)]
 mod tests {
+    use lakegate_common::ByteSize;
+
     use super::*;
 
     #[test]
@@ -168,6 +179,16 @@ mod tests {
     fn a_wrapped_cause_decides_the_code() {
         let inner = DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None);
         assert_eq!(code_of(&inner.context("in a sort")), ErrorCode::DataError);
+    }
+
+    #[test]
+    fn a_function_that_would_make_too_much_reaches_a_limit() {
+        let (function, size) = ("repeat".to_string(), ByteSize(2_000_000_000));
+        let error = TooLarge { function, size, limit: ByteSize::mib(256) };
+        let error = DataFusionError::External(Box::new(error));
+        assert_eq!(code_of(&error), ErrorCode::LimitExceeded);
+        let below = ArrowError::ExternalError(Box::new(error.context("in a projection")));
+        assert_eq!(code_of_arrow(&below), ErrorCode::LimitExceeded);
     }
 
     fn gone() -> object_store::Error {

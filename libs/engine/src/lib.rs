@@ -1,5 +1,6 @@
 //! What a plan is in Lakegate: statements, sessions, schemas, estimates and what may be distributed.
 
+pub mod bounded_functions;
 pub mod channel;
 pub mod codec;
 pub mod constant_result;

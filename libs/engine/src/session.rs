@@ -7,7 +7,9 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
+use lakegate_common::ByteSize;
 
+use crate::bounded_functions::scalar_functions;
 use crate::cooperative_fan_out::CooperativeFanOut;
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
@@ -32,12 +34,18 @@ pub fn local_config(cores: usize) -> SessionConfig {
     config
 }
 
-/// A state with every function and rule that Lakegate has, over `runtime`.
-pub fn local_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
+/// A state with every function and rule that Lakegate has, over `runtime`. One call of a function
+/// makes at most `function_bytes`.
+pub fn local_state(
+    config: SessionConfig,
+    runtime: Arc<RuntimeEnv>,
+    function_bytes: ByteSize,
+) -> SessionState {
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_scalar_functions(scalar_functions(function_bytes))
         .with_query_planner(Arc::new(Planner))
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rule(Arc::new(PushHarmlessPredicates))

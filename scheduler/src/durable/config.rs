@@ -21,6 +21,9 @@ pub struct Config {
     pub hold_back: ByteSize,
     /// Build sides of joins up to this size are sent to every task instead of dividing both sides.
     pub broadcast_max: ByteSize,
+    /// What one call of a function makes while a query is planned. Executors have a limit of their
+    /// own.
+    pub function_bytes: ByteSize,
     /// How long [`super::Durable::stop`] waits for queries to be cancelled.
     pub stop_timeout: Duration,
 }
@@ -34,6 +37,7 @@ impl Default for Config {
             executors_grace: Duration::from_secs(60),
             hold_back: ByteSize::mib(16),
             broadcast_max: ByteSize::mib(64),
+            function_bytes: ByteSize::mib(256),
             stop_timeout: Duration::from_secs(5),
         }
     }

@@ -142,7 +142,7 @@ impl Durable {
 
     /// A session state with the rules and functions that plans for this tier need.
     pub fn session_state(&self, config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
-        session::session_state(config, runtime)
+        self.core.settings.session_state(config, runtime)
     }
 
     /// Starts a physical plan that was made under [`Durable::session_config`]. It runs until its

@@ -6,8 +6,7 @@ use ballista_core::config::{
     BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, BallistaConfig,
 };
 use ballista_core::extension::{
-    SessionConfigExt, ballista_aggregate_functions, ballista_scalar_functions,
-    ballista_window_functions,
+    SessionConfigExt, ballista_aggregate_functions, ballista_window_functions,
 };
 use ballista_core::optimizer::ballista_default_optimizer_rules;
 use datafusion::error::DataFusionError;
@@ -15,6 +14,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
+use lakegate_common::ByteSize;
+use lakegate_engine::bounded_functions::scalar_functions;
 use lakegate_engine::channel::with_cluster_settings;
 use lakegate_engine::constant_rows::ConstantRowsInMemory;
 use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
@@ -33,6 +34,7 @@ const BROADCAST_ROWS_MAX: u64 = 1_000_000;
 pub(super) struct Settings {
     ballista: BallistaConfig,
     broadcast_bytes_max: u64,
+    function_bytes: ByteSize,
 }
 
 impl Settings {
@@ -46,7 +48,8 @@ impl Settings {
         settings
             .options_mut()
             .set(BALLISTA_BROADCAST_JOIN_THRESHOLD_BYTES, &broadcast_bytes_max.to_string())?;
-        Ok(Self { ballista: settings.ballista_config(), broadcast_bytes_max })
+        let function_bytes = config.function_bytes;
+        Ok(Self { ballista: settings.ballista_config(), broadcast_bytes_max, function_bytes })
     }
 
     /// What Ballista's own calls take their times and sizes from.
@@ -88,28 +91,32 @@ impl Settings {
         if adaptive && let Err(error) = options.set(BALLISTA_ADAPTIVE_PLANNER_ENABLED, "true") {
             tracing::error!(error = %error, "Ballista has no adaptive planner");
         }
-        let state = session_state(config, session.runtime_env());
+        let state = self.session_state(config, session.runtime_env());
         let state =
             SessionStateBuilder::new_from_existing(state).with_session_id(id.to_string()).build();
         Arc::new(SessionContext::new_with_state(state))
     }
-}
 
-/// A state with the rules and functions that plans for executors need.
-pub(super) fn session_state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
-    SessionStateBuilder::new()
-        .with_default_features()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_query_planner(Arc::new(Planner))
-        .with_optimizer_rules(ballista_default_optimizer_rules())
-        .with_analyzer_rules(analyzer_rules())
-        .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
-        .with_physical_optimizer_rules(physical_rules(vec![Arc::new(ConstantRowsInMemory)]))
-        .with_scalar_functions(ballista_scalar_functions())
-        .with_aggregate_functions(ballista_aggregate_functions())
-        .with_window_functions(ballista_window_functions())
-        .build()
+    /// A state with the rules and functions that plans for executors need.
+    pub(super) fn session_state(
+        &self,
+        config: SessionConfig,
+        runtime: Arc<RuntimeEnv>,
+    ) -> SessionState {
+        SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_query_planner(Arc::new(Planner))
+            .with_optimizer_rules(ballista_default_optimizer_rules())
+            .with_analyzer_rules(analyzer_rules())
+            .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
+            .with_physical_optimizer_rules(physical_rules(vec![Arc::new(ConstantRowsInMemory)]))
+            .with_scalar_functions(scalar_functions(self.function_bytes))
+            .with_aggregate_functions(ballista_aggregate_functions())
+            .with_window_functions(ballista_window_functions())
+            .build()
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
+use lakegate_common::ByteSize;
 use lakegate_engine::session;
 use parking_lot::Mutex;
 
@@ -27,8 +28,9 @@ pub(super) struct ScopeStates {
 }
 
 impl ScopeStates {
-    pub(super) fn new(cores: usize, runtime: Arc<RuntimeEnv>) -> Self {
-        let template = session::local_state(session::local_config(cores), runtime);
+    pub(super) fn new(cores: usize, runtime: Arc<RuntimeEnv>, function_bytes: ByteSize) -> Self {
+        let config = session::local_config(cores);
+        let template = session::local_state(config, runtime, function_bytes);
         Self { cores, template, kept: Mutex::default() }
     }
 
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn equal_scopes_share_a_session_and_the_number_of_sessions_is_bounded() {
-        let states = ScopeStates::new(1, Arc::default());
+        let states = ScopeStates::new(1, Arc::default(), ByteSize::mib(1));
         let first = states.of(&scope("a"));
         assert!(Arc::ptr_eq(&first, &states.of(&scope("a"))));
         assert!(!Arc::ptr_eq(&first, &states.of(&scope("b"))));

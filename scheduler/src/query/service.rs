@@ -62,6 +62,8 @@ pub struct Config {
     pub written_files_max: usize,
     /// How often a commit is tried while other writers come first.
     pub commit_attempts: NonZeroUsize,
+    /// What one call of a function makes.
+    pub function_bytes: ByteSize,
     /// Scans up to this size run locally though there are executors.
     pub local_bytes_max: ByteSize,
     /// Queries that run at once.
@@ -122,7 +124,7 @@ impl QueryService {
             metadata_cache: config.metadata_cache,
         };
         let runtime = runtime(limits, scratch, Arc::clone(&stores)).map_err(Error::Running)?;
-        let states = ScopeStates::new(config.cores, Arc::clone(&runtime));
+        let states = ScopeStates::new(config.cores, Arc::clone(&runtime), config.function_bytes);
         let threads = LocalThreads::start(config.cores)?;
         let admission = Admission::new(config.running_max, config.waiting_max, config.wait_max);
         let (history, writer) = history(catalog.clone(), config.history);

@@ -13,8 +13,11 @@ use std::sync::Arc;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+use lakegate_common::ByteSize;
 
 pub use plan_nodes::PlanNodes;
+
+use crate::bounded_functions::scalar_functions;
 
 /// Ballista's codec over the plan messages that Lakegate sends.
 pub type PlanCodec = BallistaCodec<LogicalPlanNode, PhysicalPlanNode>;
@@ -27,10 +30,11 @@ pub fn plan_codec() -> PlanCodec {
     )
 }
 
-/// The functions that plans may name; those of the session that plans are made in.
-pub fn functions() -> BallistaFunctionRegistry {
+/// The functions that plans may name; those of the session that plans are made in. One call of a
+/// function makes at most `function_bytes`.
+pub fn functions(function_bytes: ByteSize) -> BallistaFunctionRegistry {
     let mut registry = BallistaFunctionRegistry::default();
-    for function in ballista_core::extension::ballista_scalar_functions() {
+    for function in scalar_functions(function_bytes) {
         registry.scalar_functions.insert(function.name().to_string(), function);
     }
     for function in ballista_core::extension::ballista_aggregate_functions() {

@@ -5,6 +5,7 @@ use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use lakegate_common::ByteSize;
 use prost::Message;
 use tempfile::TempDir;
 
@@ -17,7 +18,8 @@ async fn session() -> (TempDir, SessionContext) {
     let folder = tempfile::tempdir().unwrap();
     let config = SessionConfig::new().with_target_partitions(2);
     let runtime = SessionContext::new().runtime_env();
-    let session = SessionContext::new_with_state(local_state(config, runtime));
+    let state = local_state(config, runtime, ByteSize::mib(1));
+    let session = SessionContext::new_with_state(state);
     let path = format!("{}/t.parquet", folder.path().display());
     let rows = "SELECT column1 AS owner, column2 AS name, column3 AS n \
                 FROM (VALUES ('me', '10', 1), ('other', 'hidden', 0))";
