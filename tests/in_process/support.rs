@@ -14,7 +14,7 @@ use futures::TryStreamExt;
 use lakegate_common::ByteSize;
 use lakegate_common::cluster_token::ClusterToken;
 use lakegate_common::secret::Secret;
-use lakegate_executor::{Config, Node};
+use lakegate_executor::{Config, LimitsConfig, Node};
 use lakegate_lake::store::{NoAccess, StoreSettings};
 use lakegate_scheduler::durable::{self, ClusterPort, Durable, DurableQuery, ExecutorState};
 use lakegate_scheduler::query::QueryId;
@@ -54,6 +54,7 @@ impl Executor {
             drain_grace: Duration::from_secs(5),
             file_age_max: Duration::from_secs(3600),
             store: StoreSettings::default(),
+            limits: LimitsConfig::default(),
         };
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -26,7 +26,7 @@ pub(super) fn refuse_secrets(statement: &Statement) -> Result<(), Error> {
     let Statement::Command(command) = statement else { return Ok(()) };
     match command {
         Command::Set { key, value } => check_option(key, value),
-        Command::CreateExternalTable(create) => {
+        Command::CreateExternalTable { create, .. } => {
             create.locations.iter().try_for_each(|location| check_url(location))?;
             let mut options = create.options.iter();
             options.try_for_each(|(key, value)| check_option(key, &value.to_string()))

@@ -298,7 +298,7 @@ pub fn parse_in(project: &str, sql: &str, fold_identifiers: bool) -> Result<Stat
     if sql.len() > STATEMENT_BYTES_MAX {
         return Err(Error::TooLong { bytes: sql.len() });
     }
-    match read(sql, fold_identifiers) {
+    match read(project, sql, fold_identifiers) {
         Ok(statement) => {
             in_clear::refuse_secrets(&statement)?;
             Ok(statement)
@@ -313,7 +313,7 @@ pub fn parse_in(project: &str, sql: &str, fold_identifiers: bool) -> Result<Stat
     }
 }
 
-fn read(sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
+fn read(project: &str, sql: &str, fold_identifiers: bool) -> Result<Statement, Error> {
     check_nesting(sql)?;
     if let Some(governance) = governance::read(sql, fold_identifiers)? {
         return Ok(Statement::Command(Command::Governance(Box::new(governance))));

@@ -104,11 +104,13 @@ impl Resolver {
                     }
                     continue;
                 }
-                if &*name.schema == INFORMATION_SCHEMA {
-                    below.reads_service();
-                } else if !resolved.contains_key(&name) {
-                    let table = self.table(&state, &name, depth, below).await?;
-                    resolved.insert(name, table);
+                match &*name.schema {
+                    INFORMATION_SCHEMA => below.reads_service(),
+                    _ if resolved.contains_key(&name) => {}
+                    _ => {
+                        let table = self.table(&state, &name, depth, below).await?;
+                        resolved.insert(name, table);
+                    }
                 }
             }
             below.is_whole();

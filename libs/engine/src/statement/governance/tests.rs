@@ -58,6 +58,7 @@ fn users_roles_and_projects_are_read() {
         Governance::CreateUser {
             name: "reader1".to_string(),
             password: Secret::from_text("x"),
+            is_admin: false,
             comment: None,
             if_not_exists: false,
         }
