@@ -54,7 +54,7 @@ impl Executor {
             drain_grace: Duration::from_secs(5),
             file_age_max: Duration::from_secs(3600),
             store: StoreSettings::default(),
-            limits: LimitsConfig::default(),
+            limits: LimitsConfig { function_bytes: ByteSize::mib(256) },
         };
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
