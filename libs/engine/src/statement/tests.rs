@@ -55,7 +55,6 @@ fn settings_are_read_in_every_spelling() {
 #[test]
 fn changes_of_rows_and_transactions_are_refused_by_name() {
     for sql in [
-        "insert overwrite t values (1)",
         "insert into t values (1) returning a",
         "update t set a = 1",
         "delete from t",

@@ -1,17 +1,28 @@
 //! Files that have all their rows and are on their way to the store.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use datafusion::common::{DataFusionError, Result};
+use object_store::ObjectStoreExt;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::WrittenFile;
 use super::rolling::Full;
 
+/// How long a file that was given up may still take to come, so that it can be taken away. A store
+/// may have it whether it is waited for or not.
+const LATE_MAX: Duration = Duration::from_secs(5);
+
 /// The last steps of files, which take their time at a distant store, beside the rows of the next.
-/// Those that are not there yet are given up when this is dropped.
+/// Those that are not there yet are given up when this is dropped, and are taken away if they come.
 #[derive(Default)]
 pub(super) struct Outgoing {
     /// Each tells the memory that it gives back.
     finishing: JoinSet<Result<(WrittenFile, usize)>>,
+    given_up: CancellationToken,
     memory: usize,
     written: Vec<WrittenFile>,
 }
@@ -21,7 +32,7 @@ impl Outgoing {
     pub(super) fn begin(&mut self, full: Full) {
         let memory = full.memory();
         self.memory += memory;
-        self.finishing.spawn(async move { full.finish().await.map(|file| (file, memory)) });
+        self.finishing.spawn(finished(full, memory, self.given_up.clone()));
     }
 
     /// Files that are not there yet.
@@ -52,7 +63,7 @@ impl Outgoing {
     /// All files, when all are there.
     pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>> {
         while self.free().await? {}
-        Ok(self.written)
+        Ok(std::mem::take(&mut self.written))
     }
 
     /// Waits until no file is on its way any more, whatever becomes of each: who removes the
@@ -71,4 +82,36 @@ impl Outgoing {
         self.written.push(file);
         Ok(())
     }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.given_up.cancel();
+        self.finishing.detach_all();
+    }
+}
+
+/// The file, once it is there, and the memory that it had.
+async fn finished(
+    full: Full,
+    memory: usize,
+    given_up: CancellationToken,
+) -> Result<(WrittenFile, usize)> {
+    let was_given_up = || DataFusionError::Execution("the file was given up".to_string());
+    if given_up.is_cancelled() {
+        return Err(was_given_up());
+    }
+    let (store, path) = full.place();
+    let mut finishing = pin!(full.finish());
+    tokio::select! {
+        biased;
+        file = &mut finishing => return Ok((file?, memory)),
+        () = given_up.cancelled() => {}
+    }
+    if timeout(LATE_MAX, finishing).await.is_ok_and(|late| late.is_ok())
+        && let Err(error) = store.delete(&path).await
+    {
+        tracing::debug!(%path, %error, "a file that was given up is left");
+    }
+    Err(was_given_up())
 }

@@ -46,6 +46,11 @@ impl Full {
         self.upload.memory()
     }
 
+    /// Where it is to be.
+    pub(super) fn place(&self) -> (Arc<dyn ObjectStore>, Path) {
+        self.upload.place()
+    }
+
     /// Makes the file be there.
     pub(super) async fn finish(self) -> Result<WrittenFile> {
         self.upload.finish().await?;

@@ -41,6 +41,11 @@ impl Upload {
         }
     }
 
+    /// Where the file is to be.
+    pub(super) fn place(&self) -> (Arc<dyn ObjectStore>, Path) {
+        (Arc::clone(&self.store), self.path.clone())
+    }
+
     /// Bytes in memory.
     pub(super) fn memory(&self) -> usize {
         self.kept.content_length() + self.sending
