@@ -169,19 +169,25 @@ fn replaced() {
     assert_eq!(sql.run("SELECT n FROM t"), [["7"]]);
 
     // Files that another table has stay.
-    sql.run("CREATE TABLE u AS SELECT 2 AS n");
+    let lake = tempfile::tempdir().unwrap();
+    sql.run(&format!("CREATE PROJECT lake LOCATION 'file://{}/'", lake.path().display()));
+    let folders = || {
+        let found = fs::read_dir(lake.path()).into_iter().flatten();
+        found.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    sql.run("CREATE TABLE lake.public.u AS SELECT 2 AS n");
     let kept = folders();
     assert_eq!(kept.len(), 1);
     sql.run(&format!(
-        "CREATE OR REPLACE EXTERNAL TABLE u STORED AS DELTA LOCATION '{}'",
+        "CREATE OR REPLACE EXTERNAL TABLE lake.public.u STORED AS DELTA LOCATION '{}'",
         kept[0].display()
     ));
-    sql.run("CREATE TABLE v AS SELECT 3 AS n");
-    sql.run("DROP TABLE v");
+    sql.run("CREATE TABLE lake.public.v AS SELECT 3 AS n");
+    sql.run("DROP TABLE lake.public.v");
     wait::until("the dropped table's files to go", REMOVAL_DEADLINE, || {
         if folders() == kept { Ok(()) } else { Err(format!("{:?}", folders())) }
     });
-    assert_eq!(sql.run("SELECT n FROM u"), [["2"]]);
+    assert_eq!(sql.run("SELECT n FROM lake.public.u"), [["2"]]);
 }
 
 fn only_those_replace_who_may() {

@@ -19,7 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 /// Replaces placeholder rows and empty sources by rows in memory.
 #[derive(Debug)]
-pub struct ConstantRowsInMemory;
+pub(crate) struct ConstantRowsInMemory;
 
 impl PhysicalOptimizerRule for ConstantRowsInMemory {
     fn optimize(

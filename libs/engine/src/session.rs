@@ -6,15 +6,20 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::prelude::SessionConfig;
 use lakegate_common::ByteSize;
 
 use crate::bounded_functions::scalar_functions;
+use crate::constant_rows::ConstantRowsInMemory;
 use crate::cooperative_fan_out::CooperativeFanOut;
+use crate::distributed_joins::{DividedJoins, JoinTasks};
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
 use crate::time_comparison::analyzer_rules;
 
+/// The name of DataFusion's rule that chooses how joins run.
+const JOINS_CHOSEN: &str = "join_selection";
 /// The zone of `now()` and of times that are read with a zone and name none.
 const TIME_ZONE_DEFAULT: &str = "UTC";
 
@@ -58,7 +63,24 @@ pub fn local_state(
 pub fn physical_rules(last: Vec<PhysicalRule>) -> Vec<PhysicalRule> {
     let first: PhysicalRule = Arc::new(NanMayBeLargest);
     let ours: [PhysicalRule; 2] = [Arc::new(NanIsNotSkipped), Arc::new(CooperativeFanOut)];
-    [first].into_iter().chain(PhysicalOptimizer::new().rules).chain(ours).chain(last).collect()
+    let mut rules: Vec<PhysicalRule> =
+        [first].into_iter().chain(PhysicalOptimizer::new().rules).chain(ours).chain(last).collect();
+    // A join whose sides change places is followed by a projection, in which columns of both sides
+    // may have one name. Filters are pushed through projections by names, and through joins by
+    // places: the projection becomes part of the join before.
+    rules.insert(after_joins_are_chosen(&rules), Arc::new(ProjectionPushdown::new()));
+    rules
+}
+
+/// The same for plans that run on executors.
+pub fn distributed_rules() -> Vec<PhysicalRule> {
+    let mut rules = physical_rules(vec![Arc::new(ConstantRowsInMemory), Arc::new(JoinTasks)]);
+    rules.insert(after_joins_are_chosen(&rules), Arc::new(DividedJoins));
+    rules
+}
+
+fn after_joins_are_chosen(rules: &[PhysicalRule]) -> usize {
+    rules.iter().position(|rule| rule.name() == JOINS_CHOSEN).map_or(0, |chosen| chosen + 1)
 }
 
 /// A rule for physical plans.

@@ -127,8 +127,6 @@ impl ExternalTable {
         if location.as_str().starts_with("http") {
             return Err(Error::NotListed { url: location.to_string(), source: None });
         }
-        // Here the right on where links lead was checked, and nowhere later.
-        let location = location.without_links();
         let newest = known.state(&log_at(state, &location)?, AsOf::Latest).await?;
         let schema = Arc::clone(newest.schema().columns());
         Ok(Self { format: Format::Delta, location, schema, partition_columns: 0, options })

@@ -9,7 +9,6 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use object_store::ObjectStoreExt;
 
 use crate::Error;
-use crate::links::without_links;
 use crate::store::StoreUrl;
 
 /// Characters that make a path a glob.
@@ -95,14 +94,6 @@ impl Location {
     /// The path on this machine before the first part that is a pattern; `None` in an object store.
     pub fn local_path(&self) -> Option<PathBuf> {
         (!self.is_remote()).then(|| fixed_part(Path::new(&self.text)))
-    }
-
-    /// The same place without links on the way to it, as far as it is there.
-    pub(crate) fn without_links(self) -> Self {
-        match without_links(Path::new(&self.text)) {
-            Some(real) if !self.is_remote() => Self { text: real.to_string_lossy().into_owned() },
-            _ => self,
-        }
     }
 
     /// Whether it lies in an object store.

@@ -17,9 +17,8 @@ use datafusion::prelude::SessionConfig;
 use lakegate_common::ByteSize;
 use lakegate_engine::bounded_functions::scalar_functions;
 use lakegate_engine::channel::with_cluster_settings;
-use lakegate_engine::constant_rows::ConstantRowsInMemory;
 use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
-use lakegate_engine::session::physical_rules;
+use lakegate_engine::session::distributed_rules;
 use lakegate_engine::time_comparison::analyzer_rules;
 
 use super::Config;
@@ -111,7 +110,7 @@ impl Settings {
             .with_optimizer_rules(ballista_default_optimizer_rules())
             .with_analyzer_rules(analyzer_rules())
             .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
-            .with_physical_optimizer_rules(physical_rules(vec![Arc::new(ConstantRowsInMemory)]))
+            .with_physical_optimizer_rules(distributed_rules())
             .with_scalar_functions(scalar_functions(self.function_bytes))
             .with_aggregate_functions(ballista_aggregate_functions())
             .with_window_functions(ballista_window_functions())

@@ -6,6 +6,8 @@ use datafusion::execution::session_state::SessionState;
 use delta_kernel::cancellation::CancellationTokenRef;
 use delta_kernel::history_manager::{HistoryCommitType, first_version_after, latest_version_as_of};
 use delta_kernel::{FileMeta, KernelResult, Snapshot, SnapshotRef};
+use lakegate_common::ErrorCode;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::Deserialize;
 
@@ -16,7 +18,7 @@ use super::files::{FileList, added_files, all_files};
 use super::guarded::{KnownCommits, LogEngine};
 use super::schema::DeltaSchema;
 use super::writable::writable;
-use crate::Error;
+use crate::{Error, code_of_store};
 
 /// Commits since the known version up to which going on beats reading anew.
 const INCREMENTAL_COMMITS_MAX: u64 = 1_000;
@@ -76,6 +78,8 @@ pub enum AsOf {
 #[derive(Clone)]
 pub struct DeltaLog {
     root: TableRoot,
+    /// The folder as it is named, where links lead on from there.
+    named: Option<Path>,
     store: Arc<dyn ObjectStore>,
     /// In whose name commits are made.
     user: Option<Arc<str>>,
@@ -143,10 +147,11 @@ impl TableState {
 impl DeltaLog {
     /// The log of the table at `root`, in `store`.
     pub fn new(store: Arc<dyn ObjectStore>, root: TableRoot) -> Self {
-        Self { root, store, user: None }
+        Self { root, named: None, store, user: None }
     }
 
-    /// The log of the table at `root`, in the store that the session has for it.
+    /// The log of the table at `root`, to which links may lead, in the store that the session has
+    /// for it.
     ///
     /// # Errors
     /// [`Error::UnknownScheme`] where the session has none.
@@ -156,7 +161,10 @@ impl DeltaLog {
             scheme: root.url().scheme().to_string(),
             location: root.to_string(),
         })?;
-        Ok(Self::new(store, root))
+        let named = root.folder().clone();
+        let root = root.followed();
+        let named = (named != *root.folder()).then_some(named);
+        Ok(Self { named, ..Self::new(store, root) })
     }
 
     /// The same log; commits to it tell that `user` has made them.
@@ -181,6 +189,7 @@ impl DeltaLog {
     /// [`Error::NotDelta`], [`Error::VersionNotFound`], [`Error::TimestampOutOfRange`],
     /// [`Error::UnsupportedFeature`], [`Error::CorruptLog`], [`Error::UnreadableLog`].
     pub async fn open(&self, as_of: AsOf) -> Result<Arc<TableState>, Error> {
+        self.check_named().await?;
         let version = match as_of {
             AsOf::Latest => None,
             AsOf::Version(version) => Some(version),
@@ -198,6 +207,7 @@ impl DeltaLog {
     /// # Errors
     /// As [`DeltaLog::open`].
     pub async fn refresh(&self, known: &Arc<TableState>) -> Result<Arc<TableState>, Error> {
+        self.check_named().await?;
         match self.standing(known).await? {
             Standing::Newest => return Ok(Arc::clone(known)),
             Standing::Replaced => return self.open(AsOf::Latest).await,
@@ -213,6 +223,18 @@ impl DeltaLog {
         match self.gone_on(known, Checkpoints::Leave).await? {
             Some(state) => Ok(state),
             None => self.open(AsOf::Latest).await,
+        }
+    }
+
+    /// Refuses a table to which links lead over the border of a location, as the store knows it.
+    async fn check_named(&self) -> Result<(), Error> {
+        let Some(named) = &self.named else { return Ok(()) };
+        // A folder is no object, and its name is looked at first.
+        match self.store.head(named).await {
+            Err(error) if code_of_store(&error) == ErrorCode::PermissionDenied => {
+                Err(failure(self.root.url().as_str(), error.into()))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -37,7 +37,10 @@ use crate::session::Session;
 
 /// Where a new table lies.
 pub(super) struct Place {
+    /// Without links.
     pub(super) root: TableRoot,
+    /// The same as it is named: locations are looked up by names.
+    pub(super) location: String,
     pub(super) is_managed: bool,
 }
 
@@ -197,16 +200,18 @@ impl QueryService {
     ) -> Result<Place, Error> {
         let Some(location) = location else {
             let project = seen.resolve_project(&name.catalog)?;
-            return Ok(Place { root: self.managed_root(project)?, is_managed: true });
+            let root = self.managed_root(project)?;
+            return Ok(Place { location: root.url().to_string(), root, is_managed: true });
         };
         let location = Location::read(location)?;
         self.check_place(seen, Privilege::Write, &location, Reach::Below).await?;
-        let root = TableRoot::parse(location.as_str())?.followed();
+        let named = TableRoot::parse(location.as_str())?;
+        let (location, root) = (named.url().to_string(), named.followed());
         // What lies there is somebody's, and would go with the table if it could not be made.
         if !self.is_empty(&root).await? {
-            return Err(Error::PlaceTaken { location: location.as_str().to_string() });
+            return Err(Error::PlaceTaken { location });
         }
-        Ok(Place { root, is_managed: false })
+        Ok(Place { root, location, is_managed: false })
     }
 }
 
@@ -298,7 +303,7 @@ fn entry(place: &Place, columns: &SchemaRef, partitions: &[usize], sql: &str) ->
     Entry {
         format: EntryFormat::Delta,
         is_managed: place.is_managed,
-        location: place.root.url().to_string(),
+        location: place.location.clone(),
         partition_columns: partitions
             .map(|field| (field.name().clone(), field.data_type().to_string()))
             .collect(),

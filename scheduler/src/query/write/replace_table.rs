@@ -30,7 +30,8 @@ impl QueryService {
         there: &Dataset,
     ) -> Result<u64, Error> {
         let (id, name) = (there.id, making.name.clone());
-        let (place, location) = self.replaced_place(seen, there, making).await?;
+        let place = self.replaced_place(seen, there, making).await?;
+        let location = place.location.clone();
         for privilege in [Privilege::Manage, Privilege::Modify] {
             seen.check_object(privilege, Object::Dataset(id), &name)?;
         }
@@ -71,13 +72,13 @@ impl QueryService {
             .await
     }
 
-    /// Where the table lies that is replaced, and how the catalog says so.
+    /// Where the table lies that is replaced.
     async fn replaced_place(
         &self,
         seen: &VisibleSnapshot,
         there: &Dataset,
         making: &Making<'_>,
-    ) -> Result<(Place, String), Error> {
+    ) -> Result<Place, Error> {
         let entry = match &there.kind {
             DatasetKind::Table(entry) if entry.format == EntryFormat::Delta => entry,
             DatasetKind::Table(_) => return Err(not_of_lakegate()),
@@ -87,13 +88,14 @@ impl QueryService {
                 return Err(Refused::WrongType { dataset, expected, found, verb }.into());
             }
         };
-        let root = TableRoot::parse(&entry.location)?;
+        let location = entry.location.clone();
+        let root = TableRoot::parse(&location)?.followed();
         match &making.create.location {
             None if entry.is_managed => {}
             None => return Err(not_of_lakegate()),
             Some(location) => self.check_same_place(seen, entry, &root, location).await?,
         }
-        Ok((Place { root, is_managed: entry.is_managed }, entry.location.clone()))
+        Ok(Place { root, location, is_managed: entry.is_managed })
     }
 
     async fn check_same_place(

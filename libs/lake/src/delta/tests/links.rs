@@ -18,7 +18,7 @@ fn linked(lake: &Lake) -> (TempDir, DeltaLog) {
     let link = folder.path().join("link");
     symlink(lake.path(), &link).unwrap();
     let root = TableRoot::parse(&format!("{}/", link.display())).unwrap();
-    (folder, DeltaLog::in_session(&session().state(), root.followed()).unwrap())
+    (folder, DeltaLog::in_session(&session().state(), root).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,283 @@
+//! Joins that executors answer right.
+//!
+//! A join may collect its left side once for all partitions of its right side, which in one process
+//! share what rows of the left side have found a match. On executors each task has partitions of
+//! its own and shares nothing: rows of the left side that stand for themselves would come from
+//! every task. So a hash join of that kind divides both sides by its keys, and any other such join
+//! has one task.
+//!
+//! Ballista divides such hash joins itself, and those whose left side is too large to be sent to
+//! every task, but only when it cuts the plan into stages: what stands above them, such as a sort
+//! of one partition, was planned before for the partitions that they had, and loses rows.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use ballista_core::config::BallistaConfig;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{JoinType, Result, internal_err};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
+
+/// Bytes that Ballista takes for a value whose length is not known.
+const VALUE_BYTES: usize = 32;
+/// Bytes that it takes for a row at least.
+const ROW_BYTES_MIN: usize = 8;
+
+/// Divides both sides of the hash joins that Ballista would divide. It comes after the rule that
+/// chooses how joins run and before the one that gives operators the partitions that they need.
+#[derive(Debug)]
+pub(crate) struct DividedJoins;
+
+impl PhysicalOptimizerRule for DividedJoins {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let divided = plan.transform_up(|node| {
+            let Some(join) = node.downcast_ref::<HashJoinExec>() else {
+                return Ok(Transformed::no(node));
+            };
+            if !is_divided(join, config) {
+                return Ok(Transformed::no(node));
+            }
+            let join = join.builder().with_partition_mode(PartitionMode::Partitioned);
+            Ok(Transformed::yes(join.build_exec()?))
+        });
+        divided.map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "divided_joins"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Gives joins that compare more than keys one task where they have to know what rows of their left
+/// side found no match, and hash joins of one partition as many as there may be. It comes last.
+#[derive(Debug)]
+pub(crate) struct JoinTasks;
+
+impl PhysicalOptimizerRule for JoinTasks {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let joined = plan.transform_up(|node| {
+            if node.downcast_ref::<HashJoinExec>().is_some_and(|join| is_divided(join, config)) {
+                // A later rule made it, or changed what is known of its left side. Its rows would
+                // be lost or doubled.
+                return internal_err!("a join would be divided after it was planned");
+            }
+            if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+                let divided = divided_again(join, config.execution.target_partitions)?;
+                return Ok(divided.map_or_else(|| Transformed::no(node), Transformed::yes));
+            }
+            let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else {
+                return Ok(Transformed::no(node));
+            };
+            let right = in_one_partition(join.right());
+            if is_of_right_rows(*join.join_type()) || Arc::ptr_eq(&right, join.right()) {
+                return Ok(Transformed::no(node));
+            }
+            let sides = vec![Arc::clone(join.left()), right];
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            Ok(Transformed::yes(Arc::clone(&node).replace_children(sides, options)?))
+        });
+        joined.map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "join_tasks"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The join with both sides divided by its keys, and its rows united again, where it has one
+/// partition of each side and may have as many as `partitions`. Ballista would divide them later,
+/// above what unites one of the sides.
+fn divided_again(join: &HashJoinExec, partitions: usize) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let is_one = |side: &Arc<dyn ExecutionPlan>| side.output_partitioning().partition_count() == 1;
+    let is_divided = *join.partition_mode() == PartitionMode::Partitioned;
+    if partitions < 2 || !is_divided || !is_one(join.left()) || !is_one(join.right()) {
+        return Ok(None);
+    }
+    let (left, right): (Vec<_>, Vec<_>) = join.on().iter().cloned().unzip();
+    let divided = |side: &Arc<dyn ExecutionPlan>, keys| {
+        RepartitionExec::try_new(Arc::clone(side), Partitioning::Hash(keys, partitions))
+    };
+    let sides: Vec<Arc<dyn ExecutionPlan>> =
+        vec![Arc::new(divided(join.left(), left)?), Arc::new(divided(join.right(), right)?)];
+    let joined = join.builder().with_new_children(sides)?.build_exec()?;
+    Ok(Some(match joined.output_ordering().cloned() {
+        Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, joined)),
+        None => Arc::new(CoalescePartitionsExec::new(joined)),
+    }))
+}
+
+/// Whether each row of a join's answer follows from one row of its right side.
+fn is_of_right_rows(join_type: JoinType) -> bool {
+    matches!(
+        join_type,
+        JoinType::Inner
+            | JoinType::Right
+            | JoinType::RightSemi
+            | JoinType::RightAnti
+            | JoinType::RightMark
+    )
+}
+
+/// Whether Ballista divides a hash join that would be sent its left side whole. Those that must see
+/// a NULL anywhere have one task there, of both sides.
+fn is_divided(join: &HashJoinExec, config: &ConfigOptions) -> bool {
+    *join.partition_mode() == PartitionMode::CollectLeft
+        && !join.null_aware
+        && !(is_of_right_rows(*join.join_type()) && is_sent_whole(join.left().as_ref(), config))
+}
+
+/// Whether Ballista sends a left side to every task.
+fn is_sent_whole(left: &dyn ExecutionPlan, config: &ConfigOptions) -> bool {
+    let ballista = config.extensions.get::<BallistaConfig>().cloned().unwrap_or_default();
+    let Ok(statistics) = StatisticsContext::new().compute(left, &StatisticsArgs::new()) else {
+        return false;
+    };
+    let bytes = match (statistics.total_byte_size.get_value(), statistics.num_rows.get_value()) {
+        (Some(bytes), _) if *bytes != 0 => *bytes,
+        (_, Some(rows)) if *rows != 0 => rows.saturating_mul(row_bytes(left)),
+        _ => return false,
+    };
+    bytes < ballista.broadcast_join_threshold_bytes()
+}
+
+/// What Ballista takes for a row.
+fn row_bytes(plan: &dyn ExecutionPlan) -> usize {
+    let schema = plan.schema();
+    let bytes = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Boolean | DataType::Int8 | DataType::UInt8 => 1,
+        DataType::Int16 | DataType::UInt16 => 2,
+        DataType::Int32 | DataType::UInt32 | DataType::Float32 | DataType::Date32 => 4,
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Date64 => 8,
+        DataType::Decimal128(..) => 16,
+        _ => VALUE_BYTES,
+    });
+    bytes.sum::<usize>().max(ROW_BYTES_MIN)
+}
+
+/// The plan in one partition, behind a limit that leaves out nothing. By itself, what unites
+/// partitions would be taken away again where Ballista plans a stage, since a join asks for no
+/// distribution of its right side; a limit asks for it.
+fn in_one_partition(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if plan.output_partitioning().partition_count() == 1 {
+        return Arc::clone(plan);
+    }
+    match plan.downcast_ref::<RepartitionExec>() {
+        Some(divided) if matches!(divided.partitioning(), Partitioning::RoundRobinBatch(_)) => {
+            in_one_partition(divided.input())
+        }
+        _ => {
+            let united = Arc::new(CoalescePartitionsExec::new(Arc::clone(plan)));
+            Arc::new(GlobalLimitExec::new(united, 0, None))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::session_state::SessionStateBuilder;
+    use datafusion::physical_plan::displayable;
+    use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+
+    use super::*;
+    use crate::session::distributed_rules;
+
+    /// A session with a table `one` of one file, and `two` of two.
+    async fn session() -> (tempfile::TempDir, SessionContext) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = SessionConfig::new().with_target_partitions(3);
+        config.options_mut().extensions.insert(BallistaConfig::default());
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .with_physical_optimizer_rules(distributed_rules())
+            .build();
+        let session = SessionContext::new_with_state(state);
+        for (table, files) in [("one", 1), ("two", 2)] {
+            for file in 0..files {
+                let path = format!("{}/{table}/{file}.parquet", folder.path().display());
+                let rows = "SELECT value AS k, value AS n FROM generate_series(1, 40)";
+                let copied = session.sql(&format!("COPY ({rows}) TO '{path}'")).await.unwrap();
+                copied.collect().await.unwrap();
+            }
+            let path = format!("{}/{table}/", folder.path().display());
+            session.register_parquet(table, &path, ParquetReadOptions::default()).await.unwrap();
+        }
+        (folder, session)
+    }
+
+    async fn planned(session: &SessionContext, sql: &str) -> String {
+        let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+        displayable(plan.as_ref()).indent(false).to_string()
+    }
+
+    #[tokio::test]
+    async fn a_left_side_whose_rows_stand_for_themselves_is_collected_by_no_hash_join() {
+        let (_folder, session) = session().await;
+        for sql in [
+            "SELECT * FROM one LEFT JOIN two ON one.k = two.k ORDER BY one.n",
+            "SELECT count(*) FROM one FULL JOIN one AS other ON one.k = other.k",
+            "SELECT k FROM one WHERE k IN (SELECT k FROM two) ORDER BY n",
+            "SELECT k FROM two WHERE k NOT IN (SELECT k FROM one WHERE k IS NOT NULL) LIMIT 3",
+        ] {
+            let plan = planned(&session, sql).await;
+            let unsafe_joins = ["join_type=Left", "join_type=Full"];
+            let wrong = plan.lines().filter(|line| {
+                line.contains("mode=CollectLeft")
+                    && !line.contains("null_aware")
+                    && unsafe_joins.iter().any(|join| line.contains(join))
+            });
+            assert_eq!(wrong.count(), 0, "{sql}: {plan}");
+        }
+        // A small left side still goes to where the rows of the right one are.
+        let plan = planned(&session, "SELECT * FROM one JOIN two ON one.k = two.k").await;
+        assert!(plan.contains("mode=CollectLeft"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn a_join_by_more_than_keys_has_one_task_where_rows_of_its_left_side_stand_for_themselves()
+     {
+        let (_folder, session) = session().await;
+        for (join, is_one) in [("LEFT", true), ("FULL", true), ("RIGHT", false), ("INNER", false)] {
+            let sql = format!("SELECT * FROM one {join} JOIN two ON one.n < two.n");
+            let plan = session.sql(&sql).await.unwrap().create_physical_plan().await.unwrap();
+            let shown = displayable(plan.as_ref()).indent(false).to_string();
+            let mut partitions = None;
+            plan.apply(|node| {
+                if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
+                    let is_safe = is_of_right_rows(*join.join_type());
+                    let count = join.right().output_partitioning().partition_count();
+                    partitions = Some(is_safe || count == 1);
+                    assert!(is_one || is_safe, "{sql}: {shown}");
+                }
+                Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+            })
+            .unwrap();
+            assert_eq!(partitions, Some(true), "{sql}: {shown}");
+        }
+    }
+}
