@@ -32,7 +32,11 @@ const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A session whose operators share so many bytes, with small batches, so that there are several.
 fn session(partitions: usize, memory: usize) -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(100);
+    let config = SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_batch_size(100)
+        // What each sorter keeps for its merge; the default is a good part of a small pool.
+        .with_sort_spill_reservation_bytes(1 << 20);
     let pool = Arc::new(FairSpillPool::new(memory));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
     SessionContext::new_with_config_rt(config, runtime)
