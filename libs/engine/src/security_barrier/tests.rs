@@ -33,7 +33,7 @@ async fn session() -> (TempDir, SessionContext) {
         ("scalar", "SELECT name, n FROM t WHERE n = (SELECT max(n) FROM t)"),
     ] {
         let plan = session.state().create_logical_plan(query).await.unwrap();
-        let plan = guarded(plan, &format!("the.view.{view}")).unwrap();
+        let plan = guarded(plan, format!("the.view.{view}")).unwrap();
         session.register_table(view, Arc::new(ViewTable::new(plan, None))).unwrap();
     }
     (folder, session)
