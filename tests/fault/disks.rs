@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 /// Codes that say what happened: no room on the disk, or no memory because spilling found none.
 const EXPECTED_CODES: [&str; 2] = ["disk_full", "memory_exhausted"];
+/// Its rows, which an executor keeps on its disk until they are fetched, need far more than a small
+/// disk has.
+const BIG_RESULT: &str = "SELECT * FROM flights";
 /// Sorts more than the memory limit of these tests.
 const BIG_SORT: &str = "SELECT count(*), max(r) FROM (SELECT row_number() OVER (ORDER BY destination, \
                         delay, distance, origin, date) AS r FROM flights)";
@@ -77,7 +80,7 @@ fn a_full_disk_of_an_executor_fails_one_query_with_a_code() {
     let mut executor = options.start("executor with a small disk");
     cluster::wait_for_active(&cluster.server, 1, Duration::from_secs(60));
     let mut sql = workload::connect_with_tier(&cluster.server, "durable");
-    let error = sql.fail(workload::long_query());
+    let error = sql.fail(BIG_RESULT);
     assert!(EXPECTED_CODES.contains(&error.code()), "{error}");
     assert!(executor.process().is_running(), "{}", executor.process().log_tail());
     assert_eq!(sql.run("SELECT count(*) FROM flights"), [["3000000"]]);
