@@ -125,9 +125,14 @@ fn divided_again(join: &HashJoinExec, partitions: usize) -> Result<Option<Arc<dy
     let sides: Vec<Arc<dyn ExecutionPlan>> =
         vec![Arc::new(divided(join.left(), left)?), Arc::new(divided(join.right(), right)?)];
     let joined = join.builder().with_new_children(sides)?.build_exec()?;
-    Ok(Some(match joined.output_ordering().cloned() {
+    let united: Arc<dyn ExecutionPlan> = match joined.output_ordering().cloned() {
         Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, joined)),
         None => Arc::new(CoalescePartitionsExec::new(joined)),
+    };
+    // A limit that the join has taken over holds for each of its partitions by now.
+    Ok(Some(match join.fetch() {
+        Some(rows) => Arc::new(GlobalLimitExec::new(united, 0, Some(rows))),
+        None => united,
     }))
 }
 
