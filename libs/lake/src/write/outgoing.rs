@@ -1,16 +1,17 @@
 //! Files that have all their rows and are on their way to the store.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::common::{DataFusionError, Result};
-use object_store::ObjectStoreExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::WrittenFile;
 use super::rolling::Full;
+use super::unfinished::remove_late;
+use super::{FileWrite, WrittenFile};
 
 /// How long a file that was given up may still take to come, so that it can be taken away. A store
 /// may have it whether it is waited for or not.
@@ -18,8 +19,8 @@ const LATE_MAX: Duration = Duration::from_secs(5);
 
 /// The last steps of files, which take their time at a distant store, beside the rows of the next.
 /// Those that are not there yet are given up when this is dropped, and are taken away if they come.
-#[derive(Default)]
 pub(super) struct Outgoing {
+    write: Arc<FileWrite>,
     /// Each tells the memory that it gives back.
     finishing: JoinSet<Result<(WrittenFile, usize)>>,
     given_up: CancellationToken,
@@ -28,11 +29,23 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// No file of `write` yet.
+    pub(super) fn new(write: Arc<FileWrite>) -> Self {
+        Self {
+            write,
+            finishing: JoinSet::new(),
+            given_up: CancellationToken::new(),
+            memory: 0,
+            written: Vec::new(),
+        }
+    }
+
     /// Sends a file on its way.
     pub(super) fn begin(&mut self, full: Full) {
         let memory = full.memory();
         self.memory += memory;
-        self.finishing.spawn(finished(full, memory, self.given_up.clone()));
+        let (write, given_up) = (Arc::clone(&self.write), self.given_up.clone());
+        self.finishing.spawn(finished(full, memory, write, given_up));
     }
 
     /// Files that are not there yet.
@@ -95,6 +108,7 @@ impl Drop for Outgoing {
 async fn finished(
     full: Full,
     memory: usize,
+    write: Arc<FileWrite>,
     given_up: CancellationToken,
 ) -> Result<(WrittenFile, usize)> {
     let was_given_up = || DataFusionError::Execution("the file was given up".to_string());
@@ -109,7 +123,7 @@ async fn finished(
         () = given_up.cancelled() => {}
     }
     if timeout(LATE_MAX, finishing).await.is_ok_and(|late| late.is_ok())
-        && let Err(error) = store.delete(&path).await
+        && let Err(error) = remove_late(&*store, &path, &write).await
     {
         tracing::debug!(%path, %error, "a file that was given up is left");
     }

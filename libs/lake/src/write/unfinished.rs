@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{FileLayout, FileWrite};
 use crate::Error;
@@ -53,27 +55,51 @@ fn is_ours(write: &FileWrite, name: Option<&str>) -> bool {
     write.layout == FileLayout::Own || name.is_some_and(|name| name.starts_with(&write.stem))
 }
 
+/// Takes away a file that came after its statement had been given up, and with it the folder that
+/// it may have made anew.
+///
+/// # Errors
+/// Those of the store, which then has the file.
+pub(super) async fn remove_late(
+    store: &dyn ObjectStore,
+    path: &Path,
+    write: &Arc<FileWrite>,
+) -> object_store::Result<()> {
+    store.delete(path).await?;
+    let write = Arc::clone(write);
+    Ok(tokio::task::spawn_blocking(move || remove_empty_folders(&write)).await?)
+}
+
 /// Removes what a writer that was killed has left on this machine: stores do not list files that
-/// were never finished. The statement's own folder goes too, when it is empty, and that of a table
-/// that has not come to be.
+/// were never finished.
 async fn remove_staged(write: &FileWrite) -> Result<usize, Error> {
-    let Some(root) = write.root.local_path() else { return Ok(0) };
     let (write, url) = (write.clone(), write.root.to_string());
     let removal = tokio::task::spawn_blocking(move || {
-        let folder = match write.layout {
-            FileLayout::Own => root.join(&write.stem),
-            FileLayout::Hive | FileLayout::Single => root.clone(),
-        };
-        let removed = remove_staged_below(&folder, &write);
-        if write.layout == FileLayout::Own {
-            // They may hold files that stay, or never have been made.
-            for empty in [folder, root] {
-                let _ = fs::remove_dir(empty);
-            }
-        }
+        let removed = local_folder(&write).map_or(0, |folder| remove_staged_below(&folder, &write));
+        remove_empty_folders(&write);
         removed
     });
     removal.await.map_err(|source| Error::Store { url, source: source.into() })
+}
+
+/// The folder below which the statement writes, if that is one of this machine.
+fn local_folder(write: &FileWrite) -> Option<PathBuf> {
+    let root = write.root.local_path()?;
+    Some(match write.layout {
+        FileLayout::Own => root.join(&write.stem),
+        FileLayout::Hive | FileLayout::Single => root,
+    })
+}
+
+/// Removes the statement's own folder, when it is empty, and that of a table that has not come to
+/// be.
+fn remove_empty_folders(write: &FileWrite) {
+    if write.layout == FileLayout::Own {
+        for folder in local_folder(write).into_iter().chain(write.root.local_path()) {
+            // It may hold files that stay, or never have been made.
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 fn remove_staged_below(folder: &std::path::Path, write: &FileWrite) -> usize {

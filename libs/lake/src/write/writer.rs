@@ -71,12 +71,12 @@ impl Writer {
             columns,
             store: context.runtime_env().object_store(&location)?,
             write: Arc::clone(write),
+            outgoing: Outgoing::new(Arc::clone(write)),
             first_memory: first_memory(&memory),
             memory,
             stem,
             open: None,
             begun: 0,
-            outgoing: Outgoing::default(),
         })
     }
 
