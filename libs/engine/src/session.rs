@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::prelude::SessionConfig;
 use lakegate_common::ByteSize;
 
@@ -14,12 +15,17 @@ use crate::bounded_functions::scalar_functions;
 use crate::constant_rows::ConstantRowsInMemory;
 use crate::cooperative_fan_out::CooperativeFanOut;
 use crate::distributed_joins::{DividedJoins, JoinTasks};
+use crate::filter_fences::fenced;
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
+use crate::outer_references::OuterReferenceTypes;
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
-use crate::time_comparison::analyzer_rules;
+use crate::stage_requirements::StageRequirements;
+use crate::time_comparison::TimeComparison;
 
 /// The name of DataFusion's rule that chooses how joins run.
 const JOINS_CHOSEN: &str = "join_selection";
+/// That of its rule that decides about types.
+const TYPES_DECIDED: &str = "type_coercion";
 /// The zone of `now()` and of times that are read with a zone and name none.
 const TIME_ZONE_DEFAULT: &str = "UTC";
 
@@ -58,23 +64,29 @@ pub fn local_state(
         .build()
 }
 
+/// DataFusion's rules for what is read of a statement with those of Lakegate among them.
+pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    let types = rules.iter().position(|rule| rule.name() == TYPES_DECIDED).unwrap_or(0);
+    rules.insert(types, Arc::new(TimeComparison));
+    rules.insert(types + 2, Arc::new(OuterReferenceTypes));
+    rules
+}
+
 /// DataFusion's rules for physical plans with those of Lakegate round them; of those, `last` come
 /// last.
 pub fn physical_rules(last: Vec<PhysicalRule>) -> Vec<PhysicalRule> {
     let first: PhysicalRule = Arc::new(NanMayBeLargest);
     let ours: [PhysicalRule; 2] = [Arc::new(NanIsNotSkipped), Arc::new(CooperativeFanOut)];
-    let mut rules: Vec<PhysicalRule> =
-        [first].into_iter().chain(PhysicalOptimizer::new().rules).chain(ours).chain(last).collect();
-    // A join whose sides change places is followed by a projection, in which columns of both sides
-    // may have one name. Filters are pushed through projections by names, and through joins by
-    // places: the projection becomes part of the join before.
-    rules.insert(after_joins_are_chosen(&rules), Arc::new(ProjectionPushdown::new()));
-    rules
+    let given = PhysicalOptimizer::new().rules.into_iter().map(fenced);
+    [first].into_iter().chain(given).chain(ours).chain(last).collect()
 }
 
 /// The same for plans that run on executors.
 pub fn distributed_rules() -> Vec<PhysicalRule> {
-    let mut rules = physical_rules(vec![Arc::new(ConstantRowsInMemory), Arc::new(JoinTasks)]);
+    let last: [PhysicalRule; 3] =
+        [Arc::new(ConstantRowsInMemory), Arc::new(JoinTasks), Arc::new(StageRequirements)];
+    let mut rules = physical_rules(last.to_vec());
     rules.insert(after_joins_are_chosen(&rules), Arc::new(DividedJoins));
     rules
 }

@@ -3,8 +3,6 @@
 //! Texts, dates and `now()` would make nanoseconds of both sides, which reach from 1677 to 2262. A
 //! column of microseconds, as Delta has them, holds more, such as a period that ends in 9999.
 
-use std::sync::Arc;
-
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -14,12 +12,9 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
-use datafusion::optimizer::analyzer::Analyzer;
 
 use crate::statement::is_beyond_nanoseconds;
 
-/// The rule that decides about types, before which this one must come.
-const TYPES: &str = "type_coercion";
 const COMPARISONS: [Operator; 8] = [
     Operator::Eq,
     Operator::NotEq,
@@ -31,17 +26,10 @@ const COMPARISONS: [Operator; 8] = [
     Operator::IsNotDistinctFrom,
 ];
 
-/// Casts what is compared with a column of times to the unit of the column.
+/// Casts what is compared with a column of times to the unit of the column. It comes before the rule
+/// that decides about types.
 #[derive(Debug)]
-pub struct TimeComparison;
-
-/// The rules of analysis with this one among them.
-pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules = Analyzer::new().rules;
-    let before = rules.iter().position(|rule| rule.name() == TYPES).unwrap_or(rules.len());
-    rules.insert(before, Arc::new(TimeComparison));
-    rules
-}
+pub(crate) struct TimeComparison;
 
 impl AnalyzerRule for TimeComparison {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {

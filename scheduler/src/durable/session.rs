@@ -18,8 +18,7 @@ use lakegate_common::ByteSize;
 use lakegate_engine::bounded_functions::scalar_functions;
 use lakegate_engine::channel::with_cluster_settings;
 use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
-use lakegate_engine::session::distributed_rules;
-use lakegate_engine::time_comparison::analyzer_rules;
+use lakegate_engine::session::{analyzer_rules, distributed_rules};
 
 use super::Config;
 use crate::query::QueryId;

@@ -3,6 +3,7 @@
 mod classify;
 mod comments;
 mod describe;
+mod distinct_from;
 mod governance;
 mod in_clear;
 mod listing;

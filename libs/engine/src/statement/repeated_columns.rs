@@ -62,7 +62,8 @@ fn alias_of(item: &SelectItem) -> Option<String> {
     }
 }
 
-/// What tells an expression's column from others, and its name. A cast does not change either.
+/// What tells an expression's column from others, and its name. A cast does not change either, and
+/// a subquery's value is called as its column is.
 fn named(expression: &Expr) -> (String, String) {
     match expression {
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => named(inner),
@@ -70,6 +71,15 @@ fn named(expression: &Expr) -> (String, String) {
         Expr::CompoundIdentifier(parts) => {
             let name = parts.last().map_or_else(String::new, |part| part.value.clone());
             (expression.to_string(), name)
+        }
+        Expr::Subquery(query) => {
+            match query.body.as_select().map(|select| &select.projection[..]) {
+                Some([SelectItem::UnnamedExpr(value)]) => named(value),
+                Some([SelectItem::ExprWithAlias { alias, .. }]) => {
+                    (alias.to_string(), alias.value.clone())
+                }
+                _ => (expression.to_string(), expression.to_string()),
+            }
         }
         other => (other.to_string(), other.to_string()),
     }
@@ -96,6 +106,11 @@ mod tests {
             r#"SELECT id, CAST(id AS VARCHAR) AS "id_2", a AS id_1 FROM t"#
         );
         assert_eq!(apart("SELECT 1, 1"), r#"SELECT 1, 1 AS "1_1""#);
+        assert_eq!(
+            apart("SELECT (SELECT count(*) FROM t), count(*), (SELECT n AS x FROM t), x FROM u"),
+            "SELECT (SELECT count(*) FROM t), count(*) AS \"count(*)_1\", \
+             (SELECT n AS x FROM t), x AS \"x_1\" FROM u"
+        );
     }
 
     #[test]
