@@ -12,14 +12,17 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{JoinType, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{
     ChildFilterDescription, ChildPushdownResult, FilterDescription, FilterPushdownPhase,
     FilterPushdownPropagation,
 };
+use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::session::PhysicalRule;
@@ -42,11 +45,9 @@ impl PhysicalOptimizerRule for Fenced {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fenced = plan.transform_up(|node| {
+            let node = with_fence_of_semi_join(node)?;
             let plain = plain_columns(&node.schema());
-            if plain.len() == node.schema().fields().len() {
-                return Ok(Transformed::no(node));
-            }
-            Ok(Transformed::yes(Arc::new(FilterFenceExec { input: node, plain }) as _))
+            Ok(Transformed::yes(fence(node, plain)))
         })?;
         let pushed = self.0.optimize(fenced.data, config)?.transform_up(|node| {
             let input =
@@ -63,6 +64,47 @@ impl PhysicalOptimizerRule for Fenced {
     fn schema_check(&self) -> bool {
         self.0.schema_check()
     }
+}
+
+/// `input` behind a fence, unless all of its columns are plain.
+fn fence(input: Arc<dyn ExecutionPlan>, plain: HashSet<usize>) -> Arc<dyn ExecutionPlan> {
+    if plain.len() == input.schema().fields().len() {
+        return input;
+    }
+    Arc::new(FilterFenceExec { input, plain })
+}
+
+/// A semi join hands filters of its keys to the side that it does not give rows of, too, under the
+/// names that they have on the other: there, columns that are called like a key and are not what it
+/// is compared with are behind a fence.
+fn with_fence_of_semi_join(node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(node) };
+    let is_right = match join.join_type() {
+        JoinType::LeftSemi => true,
+        JoinType::RightSemi => false,
+        _ => return Ok(node),
+    };
+    let side = if is_right { join.right() } else { join.left() };
+    let (input, mut plain) = match side.downcast_ref::<FilterFenceExec>() {
+        Some(fence) => (Arc::clone(&fence.input), fence.plain.clone()),
+        None => (Arc::clone(side), (0..side.schema().fields().len()).collect()),
+    };
+    for (left, right) in join.on() {
+        let (own, other) = if is_right { (right, left) } else { (left, right) };
+        let Some(key) = other.downcast_ref::<Column>() else { continue };
+        let pair = own.downcast_ref::<Column>().map(Column::index);
+        let is_another = |place: &usize| {
+            input.schema().field(*place).name() == key.name() && pair != Some(*place)
+        };
+        plain.retain(|place| !is_another(place));
+    }
+    let fenced = fence(input, plain);
+    let sides = match is_right {
+        true => vec![Arc::clone(join.left()), fenced],
+        false => vec![fenced, Arc::clone(join.right())],
+    };
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(&node).replace_children(sides, options)
 }
 
 /// The places of columns whose name no other column has.

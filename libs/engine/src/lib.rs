@@ -12,6 +12,7 @@ mod distributed_joins;
 pub mod estimate;
 pub mod failure;
 mod filter_fences;
+mod fixed_order;
 pub mod nan_statistics;
 pub mod optimize;
 mod outer_references;

@@ -19,7 +19,7 @@ use crate::filter_fences::fenced;
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::outer_references::OuterReferenceTypes;
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
-use crate::stage_requirements::StageRequirements;
+use crate::stage_requirements::{StageRequirements, above_joins};
 use crate::time_comparison::TimeComparison;
 
 /// The name of DataFusion's rule that chooses how joins run.
@@ -86,7 +86,7 @@ pub fn physical_rules(last: Vec<PhysicalRule>) -> Vec<PhysicalRule> {
 pub fn distributed_rules() -> Vec<PhysicalRule> {
     let last: [PhysicalRule; 3] =
         [Arc::new(ConstantRowsInMemory), Arc::new(JoinTasks), Arc::new(StageRequirements)];
-    let mut rules = physical_rules(last.to_vec());
+    let mut rules: Vec<_> = physical_rules(last.to_vec()).into_iter().map(above_joins).collect();
     rules.insert(after_joins_are_chosen(&rules), Arc::new(DividedJoins));
     rules
 }

@@ -5,7 +5,8 @@
 //! needless. Ballista cuts the plan where rows are divided, united or merged, and above a cut none
 //! of it is known any more. It puts what is missing back in when it cuts, but not everywhere, and
 //! not where a further cut would be needed: the operator then fails, or answers for the rows of one
-//! task alone. So the plan is made here as it will be cut.
+//! task alone. So the plan is made here as it will be cut, and without orders that joins give, whose
+//! sides may still change places.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,20 +26,24 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode,
+};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::union::{InterleaveExec, UnionExec, can_interleave};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
     PlanProperties,
 };
 
+use crate::fixed_order::FixedOrderExec;
+use crate::session::PhysicalRule;
+
 /// How often a plan is cut again because it got further cuts.
 const ROUNDS_MAX: usize = 16;
-/// More rows than a query has. A merge that has a limit is not taken for one whose order nobody
-/// needs. The plan's protobuf form has no room for larger ones.
-const ALL_ROWS: usize = usize::MAX >> 1;
 
 /// Gives every operator what it needs of its inputs as they are when the plan is cut into stages.
 /// It comes last.
@@ -51,7 +56,8 @@ impl PhysicalOptimizerRule for StageRequirements {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut plan = plan.transform_up(merged_in_order)?.data;
+        let plan = plan.transform_up(skipped_in_order)?.data;
+        let mut plan = with_joins_unordered(plan, false)?;
         for _ in 0..ROUNDS_MAX {
             let before = cuts(&plan)?;
             plan = ensured_in_stages(&plan, config)?;
@@ -71,24 +77,95 @@ impl PhysicalOptimizerRule for StageRequirements {
     }
 }
 
-/// A limit that skips rows and keeps all others, over a merge that stays one: such a limit does not
-/// say that it needs an order.
-fn merged_in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    let skips = plan.downcast_ref::<GlobalLimitExec>();
-    if !skips.is_some_and(|limit| limit.skip() > 0 && limit.fetch().is_none()) {
+/// A limit that skips rows, with the order in which it does it. A limit does not say that it needs
+/// one: a merge below it would be taken for one whose order nobody needs.
+fn skipped_in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if !plan.downcast_ref::<GlobalLimitExec>().is_some_and(|limit| limit.skip() > 0) {
         return Ok(Transformed::no(plan));
     }
     plan.transform_down(|node| {
-        if let Some(merge) = node.downcast_ref::<SortPreservingMergeExec>() {
-            let rows = merge.fetch().unwrap_or(ALL_ROWS);
-            let merge = merge.with_fetch(Some(rows));
-            let merge = merge.map_or_else(|| Transformed::no(node), Transformed::yes);
-            return Ok(Transformed { tnr: TreeNodeRecursion::Stop, ..merge });
+        if node.is::<SortPreservingMergeExec>() || node.is::<SortExec>() {
+            let fixed = Arc::new(FixedOrderExec::of(node));
+            return Ok(Transformed::new(fixed, true, TreeNodeRecursion::Stop));
         }
         let keeps_order = matches!(node.maintains_input_order()[..], [true]);
         let on = if keeps_order { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop };
-        Ok(Transformed { tnr: on, ..Transformed::no(node) })
+        Ok(Transformed::new(node, false, on))
     })
+}
+
+/// The plan without orders that joins give, where one `is_wanted`. Ballista lets the sides of joins
+/// change places when it knows how large they are, and the order goes with them.
+fn with_joins_unordered(
+    plan: Arc<dyn ExecutionPlan>,
+    is_wanted: bool,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let sorts = plan.is::<SortExec>();
+    let needed = plan.required_input_ordering();
+    let inputs = plan.children().into_iter().zip(plan.maintains_input_order()).zip(needed);
+    let inputs: Result<Vec<_>> = inputs
+        .map(|((input, keeps), needed)| {
+            let is_wanted = sorts || needed.is_some() || (keeps && is_wanted);
+            with_joins_unordered(Arc::clone(input), is_wanted)
+        })
+        .collect();
+    let inputs = inputs?;
+    let is_as_before = plan.children().into_iter().zip(&inputs);
+    let plan = match is_as_before.into_iter().all(|(before, now)| Arc::ptr_eq(before, now)) {
+        true => plan,
+        false => {
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            plan.replace_children(inputs, options)?
+        }
+    };
+    let may_change = is_join(plan.as_ref()) && is_wanted;
+    Ok(if may_change { Arc::new(FixedOrderExec::none(plan)) } else { plan })
+}
+
+/// Whether the sides of a join may still change places.
+fn is_join(plan: &dyn ExecutionPlan) -> bool {
+    plan.is::<HashJoinExec>() || plan.is::<NestedLoopJoinExec>() || plan.is::<CrossJoinExec>()
+}
+
+/// `rule`, which may put sorts below joins, without their orders while it runs.
+pub(crate) fn above_joins(rule: PhysicalRule) -> PhysicalRule {
+    if rule.name() == EnsureRequirements::default().name() {
+        Arc::new(AboveJoins(rule))
+    } else {
+        rule
+    }
+}
+
+/// A rule that sorts above joins, and relies on none of their orders.
+#[derive(Debug)]
+struct AboveJoins(PhysicalRule);
+
+impl PhysicalOptimizerRule for AboveJoins {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let unordered = plan.transform_up(|node| {
+            Ok(match is_join(node.as_ref()) {
+                true => Transformed::yes(Arc::new(FixedOrderExec::none(node)) as _),
+                false => Transformed::no(node),
+            })
+        })?;
+        let ruled = self.0.optimize(unordered.data, config)?.transform_up(|node| {
+            let join = node.downcast_ref::<FixedOrderExec>().map(|fixed| Arc::clone(fixed.input()));
+            Ok(join.map_or_else(|| Transformed::no(node), Transformed::yes))
+        });
+        ruled.map(|plan| plan.data)
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
 }
 
 /// The number of operators where the plan is cut.
@@ -108,6 +185,17 @@ fn is_cut(plan: &dyn ExecutionPlan) -> bool {
     divides || plan.is::<CoalescePartitionsExec>() || plan.is::<SortPreservingMergeExec>()
 }
 
+/// How many inputs of an operator, from the first on, are stages of their own where they have one
+/// partition.
+fn inputs_apart(plan: &dyn ExecutionPlan) -> usize {
+    let joins = plan.downcast_ref::<HashJoinExec>();
+    match joins.is_some_and(|join| *join.partition_mode() == PartitionMode::CollectLeft) {
+        true => 1,
+        false if plan.is::<UnionExec>() => usize::MAX,
+        false => 0,
+    }
+}
+
 /// The plan, each stage of it with what its operators need.
 fn ensured_in_stages(
     plan: &Arc<dyn ExecutionPlan>,
@@ -120,21 +208,33 @@ fn ensured_in_stages(
 fn cut(plan: &Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
     let children: Result<Vec<_>> =
         plan.children().into_iter().map(|child| cut(child, config)).collect();
-    let children = children?;
-    let with = |children| {
+    let mut children = children?;
+    for child in children.iter_mut().take(inputs_apart(plan.as_ref())) {
+        let is_one = child.output_partitioning().partition_count() == 1;
+        if is_one && !child.is::<StageInputExec>() && !child.is::<CoalescePartitionsExec>() {
+            let stage = ensured(Arc::clone(child), None, Distribution::SinglePartition, config)?;
+            let partitioning = Partitioning::UnknownPartitioning(1);
+            *child = Arc::new(StageInputExec::new(stage, partitioning, None));
+        }
+    }
+    let with = |children: Vec<Arc<dyn ExecutionPlan>>| {
+        if plan.is::<InterleaveExec>() && !can_interleave(children.iter()) {
+            return UnionExec::try_new(children);
+        }
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
         Arc::clone(plan).replace_children(children, options)
     };
     let Some(input) = children.first().filter(|_| is_cut(plan.as_ref())).cloned() else {
         return if children.is_empty() { Ok(Arc::clone(plan)) } else { with(children) };
     };
+    let any = Distribution::UnspecifiedDistribution;
     if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
         let ordering = merge.expr().clone();
-        let merged = with(vec![ensured(input, Some(ordering.clone()), config)?])?;
+        let merged = with(vec![ensured(input, Some(ordering.clone()), any, config)?])?;
         let partitioning = Partitioning::UnknownPartitioning(1);
         return Ok(Arc::new(StageInputExec::new(merged, partitioning, Some(ordering))));
     }
-    let input = with_limits_kept(ensured(input, None, config)?);
+    let input = with_limits_kept(ensured(input, None, any, config)?);
     if plan.is::<CoalescePartitionsExec>() {
         let partitions = input.output_partitioning().partition_count();
         let partitioning = Partitioning::UnknownPartitioning(partitions);
@@ -145,17 +245,18 @@ fn cut(plan: &Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn 
     Ok(Arc::new(StageInputExec::new(divided, partitioning, None)))
 }
 
-/// A stage that has what its operators need and gives rows in the order that is asked for, if one
-/// is, together with the stages that it reads. It is made as Ballista will make it.
+/// A stage that has what its operators need and gives rows in the order and the partitions
+/// that are asked for, together with the stages that it reads. It is made as Ballista will make it.
 fn ensured(
     stage: Arc<dyn ExecutionPlan>,
     ordering: Option<LexOrdering>,
+    partitions: Distribution,
     config: &ConfigOptions,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let required = Arc::new(OutputRequirementExec::new(
         Arc::new(CooperativeExec::new(stage)),
         ordering.map(OrderingRequirements::from),
-        Distribution::UnspecifiedDistribution,
+        partitions,
         None,
     ));
     let ensured = EnsureRequirements::default().optimize(required, config)?;

@@ -5,6 +5,7 @@
 
 mod delta_scan;
 mod file_write;
+mod fixed_order;
 mod plan_nodes;
 mod security_barrier;
 

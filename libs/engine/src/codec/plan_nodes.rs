@@ -10,7 +10,8 @@ use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConve
 use lakegate_lake::delta::DeltaScanExec;
 use lakegate_lake::write::FileWriteExec;
 
-use super::{delta_scan, file_write, security_barrier};
+use super::{delta_scan, file_write, fixed_order, security_barrier};
+use crate::fixed_order::FixedOrderExec;
 use crate::security_barrier::SecurityBarrierExec;
 
 /// Tells our nodes by how their bytes begin; every other node is Ballista's.
@@ -33,6 +34,9 @@ impl PhysicalExtensionCodec for PlanNodes {
         if let Some(message) = buf.strip_prefix(file_write::MARK) {
             return file_write::decode(message, inputs);
         }
+        if let Some(order) = buf.strip_prefix(fixed_order::MARK) {
+            return fixed_order::decode(order, inputs);
+        }
         if let Some(view) = buf.strip_prefix(security_barrier::MARK) {
             return security_barrier::decode(view, inputs);
         }
@@ -50,6 +54,10 @@ impl PhysicalExtensionCodec for PlanNodes {
         }
         if let Some(write) = node.downcast_ref::<FileWriteExec>() {
             return file_write::encode(write, buf);
+        }
+        if let Some(fixed) = node.downcast_ref::<FixedOrderExec>() {
+            fixed_order::encode(fixed, buf);
+            return Ok(());
         }
         if let Some(barrier) = node.downcast_ref::<SecurityBarrierExec>() {
             security_barrier::encode(barrier, buf);

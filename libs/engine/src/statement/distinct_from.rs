@@ -19,9 +19,14 @@ impl VisitorMut for Bound {
     type Break = ();
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        while let Some(side) = last_side(expression)
-            && lift(expression, side)
-        {}
+        let mut at = expression;
+        while let Some(hold) = last_side(at)
+            && lift(at, hold)
+        {
+            // What is the left side now may still end in one.
+            let Expr::BinaryOp { left, .. } = at else { break };
+            at = left.as_mut();
+        }
         ControlFlow::Continue(())
     }
 }
@@ -75,12 +80,6 @@ fn lift(expression: &mut Expr, hold: Hold) -> bool {
         std::mem::swap(left.as_mut(), expression);
     }
     *expression = *connected;
-    // What is the left side now may still end in one.
-    if let Expr::BinaryOp { left, .. } = expression
-        && let Some(hold) = last_side(left)
-    {
-        while lift(left, hold) {}
-    }
     true
 }
 
@@ -133,6 +132,8 @@ mod tests {
                 "a IS DISTINCT FROM b AND c IS DISTINCT FROM d OR e",
                 "(((a <> b) AND (c <> d)) OR e)",
             ),
+            ("a IS DISTINCT FROM b OR c AND d OR e", "(((a <> b) OR (c AND d)) OR e)"),
+            ("NOT a IS DISTINCT FROM b OR c AND d OR e", "(((NOT (a <> b)) OR (c AND d)) OR e)"),
             (
                 "x AND a IS DISTINCT FROM b AND c IS DISTINCT FROM d OR e",
                 "((x AND ((a <> b) AND (c <> d))) OR e)",
