@@ -80,10 +80,11 @@ impl PhysicalOptimizerRule for StageRequirements {
 /// A limit that skips rows, with the order in which it does it. A limit does not say that it needs
 /// one: a merge below it would be taken for one whose order nobody needs.
 fn skipped_in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    if !plan.downcast_ref::<GlobalLimitExec>().is_some_and(|limit| limit.skip() > 0) {
+    let limit = plan.downcast_ref::<GlobalLimitExec>();
+    if limit.is_none_or(|limit| limit.skip() == 0) {
         return Ok(Transformed::no(plan));
     }
-    plan.transform_down(|node| {
+    let fixed = plan.transform_down(|node| {
         if node.is::<SortPreservingMergeExec>() || node.is::<SortExec>() {
             let fixed = Arc::new(FixedOrderExec::of(node));
             return Ok(Transformed::new(fixed, true, TreeNodeRecursion::Stop));
@@ -91,7 +92,9 @@ fn skipped_in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn 
         let keeps_order = matches!(node.maintains_input_order()[..], [true]);
         let on = if keeps_order { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop };
         Ok(Transformed::new(node, false, on))
-    })
+    })?;
+    // It stops here, and not for the limits of other parts of the plan.
+    Ok(Transformed::new(fixed.data, fixed.transformed, TreeNodeRecursion::Continue))
 }
 
 /// The plan without orders that joins give, where one `is_wanted`. Ballista lets the sides of joins
