@@ -45,9 +45,10 @@ impl PhysicalOptimizerRule for Fenced {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fenced = plan.transform_up(|node| {
-            let node = with_fence_of_semi_join(node)?;
-            let plain = plain_columns(&node.schema());
-            Ok(Transformed::yes(fence(node, plain)))
+            let within = with_fence_of_semi_join(&node)?;
+            let fenced = fence(within, plain_columns(&node.schema()));
+            let is_new = !Arc::ptr_eq(&fenced, &node);
+            Ok(Transformed::new_transformed(fenced, is_new))
         })?;
         let pushed = self.0.optimize(fenced.data, config)?.transform_up(|node| {
             let input =
@@ -77,12 +78,12 @@ fn fence(input: Arc<dyn ExecutionPlan>, plain: HashSet<usize>) -> Arc<dyn Execut
 /// A semi join hands filters of its keys to the side that it does not give rows of, too, under the
 /// names that they have on the other: there, columns that are called like a key and are not what it
 /// is compared with are behind a fence.
-fn with_fence_of_semi_join(node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(node) };
+fn with_fence_of_semi_join(node: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(Arc::clone(node)) };
     let is_right = match join.join_type() {
         JoinType::LeftSemi => true,
         JoinType::RightSemi => false,
-        _ => return Ok(node),
+        _ => return Ok(Arc::clone(node)),
     };
     let side = if is_right { join.right() } else { join.left() };
     let (input, mut plain) = match side.downcast_ref::<FilterFenceExec>() {
@@ -98,13 +99,16 @@ fn with_fence_of_semi_join(node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execu
         };
         plain.retain(|place| !is_another(place));
     }
+    if plain.len() == side.schema().fields().len() {
+        return Ok(Arc::clone(node));
+    }
     let fenced = fence(input, plain);
     let sides = match is_right {
         true => vec![Arc::clone(join.left()), fenced],
         false => vec![fenced, Arc::clone(join.right())],
     };
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Arc::clone(&node).replace_children(sides, options)
+    Arc::clone(node).replace_children(sides, options)
 }
 
 /// The places of columns whose name no other column has.

@@ -110,14 +110,13 @@ impl ExecutionPlan for FixedOrderExec {
         let Ok([input]) = <[_; 1]>::try_from(children) else {
             return internal_err!("{} has one input", self.name());
         };
-        let fixed = Self::none(input);
         Ok(Arc::new(match &self.order {
             Some(_) => Self {
+                properties: Arc::clone(input.properties()),
                 order: self.order.clone(),
-                properties: Arc::clone(fixed.input.properties()),
-                ..fixed
+                input,
             },
-            None => fixed,
+            None => Self::none(input),
         }))
     }
 

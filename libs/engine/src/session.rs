@@ -97,3 +97,22 @@ fn after_joins_are_chosen(rules: &[PhysicalRule]) -> usize {
 
 /// A rule for physical plans.
 pub type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_of_datafusion_have_the_names_that_those_round_them_go_by() {
+        let rules = analyzer_rules();
+        let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
+        let types = names.iter().position(|name| *name == TYPES_DECIDED).unwrap();
+        assert_eq!(names[types - 1], "time_comparison");
+        assert_eq!(names[types + 1], "outer_reference_types");
+        let debugged: Vec<_> = distributed_rules().iter().map(|rule| format!("{rule:?}")).collect();
+        let count = |name: &str| debugged.iter().filter(|rule| rule.starts_with(name)).count();
+        assert_eq!((count("Fenced"), count("AboveJoins")), (2, 1), "{debugged:?}");
+        let joins = distributed_rules().iter().position(|rule| rule.name() == JOINS_CHOSEN);
+        assert_eq!(distributed_rules()[joins.unwrap() + 1].name(), "divided_joins");
+    }
+}

@@ -112,17 +112,21 @@ fn with_joins_unordered(
             with_joins_unordered(Arc::clone(input), is_wanted)
         })
         .collect();
-    let inputs = inputs?;
-    let is_as_before = plan.children().into_iter().zip(&inputs);
-    let plan = match is_as_before.into_iter().all(|(before, now)| Arc::ptr_eq(before, now)) {
-        true => plan,
-        false => {
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            plan.replace_children(inputs, options)?
-        }
-    };
+    let plan = reading(plan, inputs?)?.data;
     let may_change = is_join(plan.as_ref()) && is_wanted;
     Ok(if may_change { Arc::new(FixedOrderExec::none(plan)) } else { plan })
+}
+
+/// The operator over `inputs`; it is itself where they are those that it has.
+fn reading(
+    plan: Arc<dyn ExecutionPlan>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if plan.children().into_iter().zip(&inputs).all(|(before, now)| Arc::ptr_eq(before, now)) {
+        return Ok(Transformed::no(plan));
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(inputs, options).map(Transformed::yes)
 }
 
 /// Whether the sides of a join may still change places.
@@ -287,13 +291,7 @@ fn completed(
                 sorted(divided(input, division, may_be_coarser, config)?, order)
             })
             .collect();
-        let inputs = inputs?;
-        let is_as_before = node.children().into_iter().zip(&inputs);
-        if is_as_before.into_iter().all(|(before, now)| Arc::ptr_eq(before, now)) {
-            return Ok(Transformed::no(node));
-        }
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        node.replace_children(inputs, options).map(Transformed::yes)
+        reading(node, inputs?)
     });
     completed.map(|stage| stage.data)
 }
