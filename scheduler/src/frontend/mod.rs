@@ -1,5 +1,6 @@
 //! The client port: Flight SQL and HTTP, one listener for both.
 
+mod coalesced;
 mod error;
 mod flight_sql;
 mod http;

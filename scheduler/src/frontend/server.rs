@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tower::ServiceExt;
 
+use super::coalesced::coalesced;
 use super::flight_sql::{FlightSql, do_get};
 use super::{Services, http};
 use crate::identity::note_peer;
@@ -157,13 +158,14 @@ async fn connection(
     }
     let builder = builder();
     let service = TowerToHyperService::new(router.map_request(noting(peer.ip())));
+    let (stream, turns) = coalesced(stream);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = turns.of(serving.as_mut()) => ended,
         () = closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            turns.of(serving).await
         }
     };
     if let Err(error) = ended {
