@@ -258,6 +258,12 @@ fn a_view_reads_with_the_rights_of_who_made_it() {
     assert_eq!(ann.run("SELECT n FROM bobs"), [["4"]]);
     admin.run("REVOKE SELECT ON SCHEMA public FROM bob");
     assert_eq!(ann.fail("SELECT n FROM bobs").code(), "table_not_found");
+    // Who asks is its caller, so one view gives each what is theirs.
+    admin.run("CREATE VIEW own AS SELECT owner FROM (VALUES ('ann'), ('admin')) t (owner) WHERE owner = current_user");
+    admin.run("GRANT SELECT ON VIEW own TO ann");
+    assert_eq!(ann.run("SELECT owner FROM own"), [["ann"]]);
+    assert_eq!(admin.run("SELECT owner FROM own"), [["admin"]]);
+    assert_eq!(ann.run("SELECT current_user"), [["ann"]]);
 }
 
 fn the_system_schema_shows_each_what_they_may_see() {

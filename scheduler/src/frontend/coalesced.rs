@@ -151,6 +151,11 @@ mod tests {
         (connection, turns, peer)
     }
 
+    /// A byte that tells where it stands.
+    fn mark(at: usize) -> u8 {
+        u8::try_from(at % 251).unwrap()
+    }
+
     #[tokio::test]
     async fn what_is_written_in_one_turn_goes_out_together_at_its_end() {
         let (mut connection, turns, mut peer) = connected().await;
@@ -173,7 +178,7 @@ mod tests {
         let (mut connection, turns, mut peer) = connected().await;
         let mut written = 0;
         let is_full = poll_fn(|context| {
-            let piece = [(written % 251) as u8; PIECE];
+            let piece = [mark(written); PIECE];
             match Pin::new(&mut connection).poll_write(context, &piece) {
                 Poll::Ready(count) => {
                     written += count.unwrap();
@@ -196,9 +201,8 @@ mod tests {
         turns.of(pin!(closing)).await.unwrap();
         let all = reading.await.unwrap().unwrap();
         assert_eq!(all.len(), written);
-        let is_in_order = |(index, piece): (usize, &[u8])| {
-            piece.iter().all(|byte| *byte == (index * PIECE % 251) as u8)
-        };
+        let is_in_order =
+            |(index, piece): (usize, &[u8])| piece.iter().all(|byte| *byte == mark(index * PIECE));
         assert!(all.chunks(PIECE).enumerate().all(is_in_order));
     }
 

@@ -6,7 +6,7 @@ use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_engine::schema;
 
-use super::settings::Shown;
+use super::settings::{Shown, full_key};
 use super::{Error, Settings};
 
 fn text_columns(names: &[&str]) -> SchemaRef {
@@ -48,7 +48,7 @@ pub(super) fn show(settings: &Settings, key: Option<&str>) -> Result<RecordBatch
     let shown = settings.show();
     let chosen: Vec<Shown> = match key {
         None => shown,
-        Some(key) => shown.into_iter().filter(|row| row.key == key).collect(),
+        Some(key) => shown.into_iter().filter(|row| row.key == full_key(key)).collect(),
     };
     match key {
         Some(key) if chosen.is_empty() => Err(Error::InvalidSetting {

@@ -15,6 +15,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_common::{Chain, Coded, ErrorCode};
@@ -247,7 +248,8 @@ impl QueryService {
         let caller = seen.clone();
         let versions = Arc::clone(&planned.versions);
         let system = self.system(&planned.scope);
-        let resolver = Resolver { seen, caller, versions, system, strings: StringLayout::Plain };
+        let strings = StringLayout::Plain;
+        let resolver = Resolver { seen, caller, principal: *principal, versions, system, strings };
         let (state, mut plan) = resolver.plan(Arc::new(state), planned.parsed.clone()).await?;
         let views = views_in(&plan);
         let view = views.first().map(|(view, _)| view.as_str());
@@ -347,22 +349,36 @@ fn shown(obstacle: NotDistributable, view: Option<&str>) -> NotDistributable {
 fn execution(physical: &Physical, schema: SchemaRef, guard: &QueryGuard) -> local::Execution {
     let runtime = for_query(physical.state.runtime_env(), &physical.stores);
     let (pool, cpu) = (PeakPool::over(&runtime), CpuTime::default());
-    let context = task_context(&physical.state, pool.in_runtime(&runtime));
+    let lists_functions = reads_made_tables(physical.plan.as_ref());
+    let context = task_context(&physical.state, pool.in_runtime(&runtime), lists_functions);
     guard.record().measure_by(Measure::of_local(&physical.plan, pool, cpu.clone()));
     local::Execution { plan: Arc::clone(&physical.plan), context, schema, cpu }
 }
 
-/// The context of a plan that runs in this process. It carries no functions: only a plan that is
-/// decoded from bytes looks them up there.
-fn task_context(state: &SessionState, runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
-    Arc::new(TaskContext::new(
-        None,
-        state.session_id().to_string(),
-        state.config().clone(),
-        HashMap::new(),
-        HashMap::new(),
-        HashMap::new(),
-        HashMap::new(),
-        runtime,
-    ))
+/// The context of a plan that runs in this process. It carries functions only where they may be
+/// listed: else only a plan that is decoded from bytes looks them up there.
+fn task_context(
+    state: &SessionState,
+    runtime: Arc<RuntimeEnv>,
+    lists_functions: bool,
+) -> Arc<TaskContext> {
+    let id = state.session_id().to_string();
+    let config = state.config().clone();
+    let (scalar, aggregate, window) = match lists_functions {
+        true => (
+            state.scalar_functions().clone(),
+            state.aggregate_functions().clone(),
+            state.window_functions().clone(),
+        ),
+        false => Default::default(),
+    };
+    let context =
+        TaskContext::new(None, id, config, scalar, HashMap::new(), aggregate, window, runtime);
+    Arc::new(context)
+}
+
+/// Whether a plan reads tables that are made while it runs, as those of `information_schema` are.
+fn reads_made_tables(plan: &dyn ExecutionPlan) -> bool {
+    plan.is::<StreamingTableExec>()
+        || plan.children().into_iter().any(|child| reads_made_tables(child.as_ref()))
 }

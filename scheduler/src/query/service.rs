@@ -330,18 +330,19 @@ impl QueryService {
     ) -> Result<Planned, Error> {
         let state = self.state(&scope);
         let names = state.resolve_table_references(&parsed).map_err(Error::Planning)?;
-        let snapshot = if names.is_empty() {
-            Arc::clone(&self.nameless)
-        } else {
-            self.catalog.snapshot().await?
+        let needs_catalog = !names.is_empty() || statement::asks_for_user(&parsed);
+        let snapshot = match needs_catalog {
+            true => self.catalog.snapshot().await?,
+            false => Arc::clone(&self.nameless),
         };
-        let catalog_version = (!names.is_empty()).then(|| snapshot.version());
+        let catalog_version = needs_catalog.then(|| snapshot.version());
         let seen = snapshot.for_principal(scope.principal);
         let versions = Arc::new(TakenVersions::new(Arc::clone(&self.delta)));
         let system = self.system(&scope);
         let resolver = |strings| Resolver {
             seen: seen.clone(),
             caller: seen.clone(),
+            principal: scope.principal,
             versions: Arc::clone(&versions),
             system: system.clone(),
             strings,

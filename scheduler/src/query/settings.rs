@@ -79,7 +79,7 @@ impl Settings {
     /// [`Error::InvalidSetting`] for an unknown key or a value that it does not take; the settings
     /// are then unchanged.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        match key {
+        match full_key(key) {
             TIER => {
                 self.tier = match value.to_lowercase().as_str() {
                     "auto" => TierChoice::Auto,
@@ -93,7 +93,7 @@ impl Settings {
             TARGET_PARTITIONS => {
                 self.target_partitions = Some(number(key, value, TARGET_PARTITIONS_MAX)?)
             }
-            TIME_ZONE | "timezone" => {
+            TIME_ZONE => {
                 arrow::array::timezone::Tz::from_str(value).map_err(|_| {
                     refused(key, "takes a time zone such as +00:00 or Europe/Berlin")
                 })?;
@@ -116,7 +116,7 @@ impl Settings {
     /// # Errors
     /// [`Error::InvalidSetting`] for an unknown key.
     pub fn reset(&mut self, key: Option<&str>) -> Result<(), Error> {
-        match key {
+        match key.map(full_key) {
             None => *self = Self::default(),
             Some(TIER) => self.tier = TierChoice::default(),
             Some(TIMEOUT) => self.timeout = None,
@@ -186,6 +186,14 @@ impl Settings {
         }
         options.sql_parser.enable_ident_normalization = self.folds_identifiers();
         config
+    }
+}
+
+/// The key that is meant: that of the time zone has the names of the standard and of PostgreSQL, too.
+pub(super) fn full_key(key: &str) -> &str {
+    match key {
+        "timezone" | "time.zone" => TIME_ZONE,
+        other => other,
     }
 }
 

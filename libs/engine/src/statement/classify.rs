@@ -30,7 +30,8 @@ pub(super) fn classify(
             Ok(Statement::Explain { options: explain.options, statement })
         }
         ParsedStatement::Reset(ResetStatement::Variable(name)) => {
-            Ok(Statement::Command(Command::Reset(Some(key_of(&name)))))
+            let key = Some(key_of(&name)).filter(|key| key != "all");
+            Ok(Statement::Command(Command::Reset(key)))
         }
         ParsedStatement::CopyTo(copy) => Ok(written(write::copy_to(copy)?)),
     }

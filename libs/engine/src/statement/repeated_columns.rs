@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SelectItem, SetExpr, Statement as Sql, VisitMut, VisitorMut,
+    Expr, Ident, Query, SelectItem, Statement as Sql, VisitMut, VisitorMut,
 };
+
+use super::projections::each_projection;
 
 /// Gives the second and later of equal columns a name of their own, such as `id_1`: people and tools
 /// write `SELECT id, id`, and the planner would refuse it.
@@ -20,29 +22,20 @@ impl VisitorMut for Apart {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        in_body(&mut query.body);
+        // Only the first part of a set operation names its columns, but each must be sound.
+        each_projection(&mut query.body, &mut in_projection);
         ControlFlow::Continue(())
     }
 }
 
-fn in_body(body: &mut SetExpr) {
-    match body {
-        SetExpr::Select(select) => in_projection(&mut select.projection),
-        // Only the first part of a set operation names its columns, but each must be sound.
-        SetExpr::SetOperation { left, right, .. } => {
-            in_body(left);
-            in_body(right);
-        }
-        _ => {}
-    }
-}
-
 fn in_projection(items: &mut [SelectItem]) {
-    let mut names: HashSet<String> = items.iter().filter_map(alias_of).collect();
+    let bare: HashSet<String> = items.iter().filter_map(bare_column).collect();
+    let mut names: HashSet<String> =
+        items.iter().filter_map(|item| alias_of(item, &bare)).collect();
     let mut met = HashSet::new();
     for item in items {
         let SelectItem::UnnamedExpr(expression) = item else { continue };
-        let (key, name) = named(expression);
+        let (key, name) = named(expression, &bare);
         if met.insert(key) {
             continue;
         }
@@ -54,27 +47,45 @@ fn in_projection(items: &mut [SelectItem]) {
     }
 }
 
-fn alias_of(item: &SelectItem) -> Option<String> {
+/// A column that is named without its table.
+fn bare_column(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(meant(name)),
+        _ => None,
+    }
+}
+
+/// A name as it is looked up: the same in any case, unless it is in quotes.
+fn meant(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
+fn alias_of(item: &SelectItem, bare: &HashSet<String>) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        SelectItem::UnnamedExpr(expression) => Some(named(expression).1),
+        SelectItem::UnnamedExpr(expression) => Some(named(expression, bare).1),
         _ => None,
     }
 }
 
 /// What tells an expression's column from others, and its name. A cast does not change either, and
-/// a subquery's value is called as its column is.
-fn named(expression: &Expr) -> (String, String) {
+/// a subquery's value is called as its column is. A name that is enough without a table is enough
+/// with one: `t.id` is the `id` that stands beside it.
+fn named(expression: &Expr, bare: &HashSet<String>) -> (String, String) {
     match expression {
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => named(inner),
-        Expr::Identifier(name) => (name.to_string(), name.value.clone()),
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => named(inner, bare),
+        Expr::Identifier(name) => (meant(name), meant(name)),
         Expr::CompoundIdentifier(parts) => {
-            let name = parts.last().map_or_else(String::new, |part| part.value.clone());
-            (expression.to_string(), name)
+            let name = parts.last().map(meant).unwrap_or_default();
+            let is_alone = bare.contains(&name);
+            (if is_alone { name.clone() } else { expression.to_string() }, name)
         }
         Expr::Subquery(query) => {
             match query.body.as_select().map(|select| &select.projection[..]) {
-                Some([SelectItem::UnnamedExpr(value)]) => named(value),
+                Some([SelectItem::UnnamedExpr(value)]) => named(value, &HashSet::new()),
                 Some([SelectItem::ExprWithAlias { alias, .. }]) => {
                     (alias.to_string(), alias.value.clone())
                 }
@@ -105,6 +116,9 @@ mod tests {
             apart("SELECT id, CAST(id AS VARCHAR), a AS id_1 FROM t"),
             r#"SELECT id, CAST(id AS VARCHAR) AS "id_2", a AS id_1 FROM t"#
         );
+        assert_eq!(apart("SELECT t.id, id FROM t"), r#"SELECT t.id, id AS "id_1" FROM t"#);
+        assert_eq!(apart(r#"SELECT "id", ID FROM t"#), r#"SELECT "id", ID AS "id_1" FROM t"#);
+        assert_eq!(apart("SELECT t.id, u.id FROM t, u"), "SELECT t.id, u.id FROM t, u");
         assert_eq!(apart("SELECT 1, 1"), r#"SELECT 1, 1 AS "1_1""#);
         assert_eq!(
             apart("SELECT (SELECT count(*) FROM t), count(*), (SELECT n AS x FROM t), x FROM u"),

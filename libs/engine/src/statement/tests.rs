@@ -50,6 +50,7 @@ fn settings_are_read_in_every_spelling() {
         read("RESET lakegate.execution.tier"),
         Statement::Command(Command::Reset(Some(_)))
     ));
+    assert!(matches!(read("RESET ALL"), Statement::Command(Command::Reset(None))));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProviderList, SchemaProvider, TableFunction, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlanBuilder, col};
@@ -24,8 +24,12 @@ pub(super) struct InformationSchema {
 }
 
 impl InformationSchema {
-    pub(super) fn new(names: Arc<dyn CatalogProviderList>) -> Self {
-        Self { tables: InformationSchemaProvider::new(names) }
+    pub(super) fn new(
+        names: Arc<dyn CatalogProviderList>,
+        table_functions: HashMap<String, Arc<TableFunction>>,
+    ) -> Self {
+        let tables = InformationSchemaProvider::new(names);
+        Self { tables: tables.with_table_functions(table_functions) }
     }
 }
 
@@ -38,7 +42,7 @@ pub(in crate::query) async fn information_schema_columns(
     seen: &VisibleSnapshot,
 ) -> Result<Option<SchemaRef>> {
     let names = NameScope::new(seen.clone(), HashMap::new());
-    let table = InformationSchema::new(Arc::new(names)).table(name).await?;
+    let table = InformationSchema::new(Arc::new(names), HashMap::new()).table(name).await?;
     Ok(table.map(|table| table.schema()))
 }
 

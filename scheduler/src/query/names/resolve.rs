@@ -12,11 +12,11 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_catalog::{
-    Dataset, INFORMATION_SCHEMA, Object, Privilege, SYSTEM_SCHEMA, VisibleSnapshot,
+    Dataset, INFORMATION_SCHEMA, Object, PrincipalId, Privilege, SYSTEM_SCHEMA, VisibleSnapshot,
 };
 use lakegate_common::Coded;
 use lakegate_engine::security_barrier::{ViewFailure, guarded};
-use lakegate_engine::statement::{self, Statement};
+use lakegate_engine::statement::{self, SessionName, Statement};
 use lakegate_lake::delta::TakenVersions;
 use lakegate_lake::{Format, StringLayout, table_provider};
 
@@ -28,6 +28,8 @@ use crate::query::system::System;
 
 /// Most views that stand on one another.
 const VIEW_DEPTH_MAX: usize = 16;
+/// What `version()` answers.
+const VERSION: &str = concat!("Lakegate ", env!("CARGO_PKG_VERSION"));
 
 /// Turns statements into logical plans over one catalog snapshot.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub(in crate::query) struct Resolver {
     pub(in crate::query) seen: VisibleSnapshot,
     /// The same snapshot as who sent the statement sees it.
     pub(in crate::query) caller: VisibleSnapshot,
+    /// Who sent the statement.
+    pub(in crate::query) principal: PrincipalId,
     /// The versions of Delta tables that the statement reads.
     pub(in crate::query) versions: Arc<TakenVersions>,
     /// What the service knows of itself.
@@ -76,6 +80,7 @@ impl Resolver {
         async move {
             let mut statement = statement;
             let fold = state.config().options().sql_parser.enable_ident_normalization;
+            statement::name_session(&mut statement, |name| self.session_name(&state, name));
             let readings = statement::name_apart(&mut statement, fold)?;
             let references = state.resolve_table_references(&statement).map_err(Error::Planning)?;
             if references.is_empty() {
@@ -114,7 +119,8 @@ impl Resolver {
                 }
             }
             below.is_whole();
-            let scope = NameScope::new(self.seen.clone(), resolved);
+            let scope = NameScope::new(self.seen.clone(), resolved)
+                .with_table_functions(state.table_functions().clone());
             let mut state = SessionState::clone(&state);
             state.register_catalog_list(Arc::new(scope));
             // Table functions may be called with `now()`.
@@ -123,6 +129,19 @@ impl Resolver {
             Ok((Arc::new(state), plan))
         }
         .boxed()
+    }
+
+    fn session_name(&self, state: &SessionState, name: SessionName) -> String {
+        let defaults = &state.config_options().catalog;
+        match name {
+            SessionName::User => {
+                let principal = self.caller.principal_by_id(self.principal);
+                principal.map(|principal| principal.name.clone()).unwrap_or_default()
+            }
+            SessionName::Project => defaults.default_catalog.clone(),
+            SessionName::Schema => defaults.default_schema.clone(),
+            SessionName::Version => VERSION.to_string(),
+        }
     }
 
     async fn table(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider,
+    CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableFunction, TableProvider,
 };
 use datafusion::common::ResolvedTableReference;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -26,6 +26,7 @@ use crate::query::system::{table_columns, table_names};
 pub(in crate::query) struct NameScope {
     snapshot: VisibleSnapshot,
     resolved: Arc<HashMap<ResolvedTableReference, Arc<dyn TableProvider>>>,
+    table_functions: HashMap<String, Arc<TableFunction>>,
 }
 
 impl NameScope {
@@ -33,11 +34,17 @@ impl NameScope {
         snapshot: VisibleSnapshot,
         resolved: HashMap<ResolvedTableReference, Arc<dyn TableProvider>>,
     ) -> Self {
-        Self { snapshot, resolved: Arc::new(resolved) }
+        Self { snapshot, resolved: Arc::new(resolved), table_functions: HashMap::new() }
     }
-}
 
-impl NameScope {
+    /// With these functions among those that are listed.
+    pub(in crate::query) fn with_table_functions(
+        self,
+        table_functions: HashMap<String, Arc<TableFunction>>,
+    ) -> Self {
+        Self { table_functions, ..self }
+    }
+
     /// Whether a table that the statement uses has its name in this schema.
     fn holds(&self, project: &str, schema: &str) -> bool {
         self.resolved.keys().any(|name| &*name.catalog == project && &*name.schema == schema)
@@ -91,7 +98,9 @@ impl CatalogProvider for ProjectScope {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == INFORMATION_SCHEMA {
-            return Some(Arc::new(InformationSchema::new(Arc::new(self.scope.clone()))));
+            let table_functions = self.scope.table_functions.clone();
+            let names = Arc::new(self.scope.clone());
+            return Some(Arc::new(InformationSchema::new(names, table_functions)));
         }
         if name == SYSTEM_SCHEMA {
             let (scope, project) = (self.scope.clone(), self.project.clone());
