@@ -17,8 +17,8 @@ use datafusion::prelude::SessionConfig;
 use lakegate_common::ByteSize;
 use lakegate_engine::bounded_functions::scalar_functions;
 use lakegate_engine::channel::with_cluster_settings;
-use lakegate_engine::security_barrier::{Planner, PushHarmlessPredicates};
-use lakegate_engine::session::{analyzer_rules, distributed_rules};
+use lakegate_engine::security_barrier::Planner;
+use lakegate_engine::session::{analyzer_rules, distributed_rules, optimizer_rules};
 
 use super::Config;
 use crate::query::QueryId;
@@ -106,9 +106,8 @@ impl Settings {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_query_planner(Arc::new(Planner))
-            .with_optimizer_rules(ballista_default_optimizer_rules())
+            .with_optimizer_rules(optimizer_rules(ballista_default_optimizer_rules()))
             .with_analyzer_rules(analyzer_rules())
-            .with_optimizer_rule(Arc::new(PushHarmlessPredicates))
             .with_physical_optimizer_rules(distributed_rules())
             .with_scalar_functions(scalar_functions(self.function_bytes))
             .with_aggregate_functions(ballista_aggregate_functions())
