@@ -94,13 +94,30 @@ class Query:
         join = f"{self.table()} p {self.one_of(*JOINS)} {self.table()} q"
         return f"SELECT p.k, q.n, p.s FROM {join} ON {self.condition('p', 'q')}"
 
+    def grouped(self) -> str:
+        """Of each key one row."""
+        return f"SELECT k, max(n) AS n, min(s) AS s FROM {self.table()} GROUP BY k"
+
+    def multiplied(self) -> str:
+        """Of each key several rows again."""
+        join = f"({self.grouped()}) p {self.one_of(*JOINS)} {self.table()} q"
+        join = f"{join} ON {self.condition('p', 'q')}"
+        regrouped = f"SELECT p.k, q.n, min(q.s) AS s FROM {join} GROUP BY p.k, q.n"
+        lists = f"SELECT k, array_agg(n) AS l, min(s) AS s FROM {self.table()} GROUP BY k"
+        return self.one_of(
+            regrouped,
+            f"SELECT k, max(n) AS n, s FROM ({regrouped}) g GROUP BY k, s",
+            f"SELECT k, CAST(sum(n) OVER (ORDER BY k) % 100 AS INT) AS n, s FROM ({regrouped}) g",
+            f"SELECT k, unnest(l) AS n, s FROM ({lists}) g",
+        )
+
     def part(self) -> str:
         """One side of a set operation."""
         return self.one_of(
             f"SELECT k, n, s FROM {self.table()}",
             f"SELECT k, n, s FROM {self.table()} WHERE n % 3 = 1",
             f"SELECT n % 6, n, s FROM {self.table()}",
-            f"SELECT k, max(n) AS n, min(s) AS s FROM {self.table()} GROUP BY k",
+            self.grouped(),
             f"SELECT k, n, s FROM {self.table()} x WHERE {self.subquery('x')}",
             f"({self.ordered()})",
             self.joined(),
@@ -109,7 +126,8 @@ class Query:
     def relation(self, name: str) -> str:
         operation = self.one_of("UNION ALL", "UNION", "INTERSECT", "EXCEPT")
         inner = self.one_of(
-            f"SELECT k, max(n) AS n, min(s) AS s FROM {self.table()} GROUP BY k HAVING count(*) > 1",
+            f"{self.grouped()} HAVING count(*) > 1",
+            self.multiplied(),
             f"SELECT k, n, s FROM {self.table()} {operation} {self.part()}",
             self.ordered(),
             f"SELECT DISTINCT k, n % 4 AS n, s FROM {self.table()}",

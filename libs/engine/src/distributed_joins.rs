@@ -20,11 +20,14 @@ use datafusion::common::{JoinType, Result, internal_err};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode,
+};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning};
 
 /// Bytes that Ballista takes for a value whose length is not known.
@@ -66,7 +69,8 @@ impl PhysicalOptimizerRule for DividedJoins {
 }
 
 /// Gives joins that compare more than keys one task where they have to know what rows of their left
-/// side found no match, and hash joins of one partition as many as there may be. It comes last.
+/// side found no match, and a stage where they are part of a union; and hash joins of one partition
+/// as many as there may be. It comes last.
 #[derive(Debug)]
 pub(crate) struct JoinTasks;
 
@@ -81,6 +85,9 @@ impl PhysicalOptimizerRule for JoinTasks {
                 // A later rule made it, or changed what is known of its left side. Its rows would
                 // be lost or doubled.
                 return internal_err!("a join would be divided after it was planned");
+            }
+            if node.is::<UnionExec>() {
+                return branches_apart(node);
             }
             if let Some(join) = node.downcast_ref::<HashJoinExec>() {
                 let divided = divided_again(join, config.execution.target_partitions)?;
@@ -134,6 +141,33 @@ fn divided_again(join: &HashJoinExec, partitions: usize) -> Result<Option<Arc<dy
         Some(rows) => Arc::new(GlobalLimitExec::new(united, 0, Some(rows))),
         None => united,
     }))
+}
+
+/// The union, each of its branches whose rows several tasks might give in a stage of its own. Of a
+/// branch of one partition Ballista takes what a task reads away from the tasks that it is not for,
+/// as long as that is the right side of a join. When it knows how large the sides are they may
+/// change places, and what is collected is left to every task.
+fn branches_apart(union: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let mut is_apart = false;
+    let branches = union.children().into_iter().map(|branch| {
+        let is_one = branch.output_partitioning().partition_count() == 1;
+        if !is_one || branch.is::<GlobalLimitExec>() || !branch.exists(|node| Ok(collects(node)))? {
+            return Ok(Arc::clone(branch));
+        }
+        is_apart = true;
+        Ok(behind_limit(Arc::clone(branch)))
+    });
+    let branches = branches.collect::<Result<Vec<_>>>()?;
+    if !is_apart {
+        return Ok(Transformed::no(union));
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    union.replace_children(branches, options).map(Transformed::yes)
+}
+
+/// Whether a join collects a side that it may yet change for the other.
+fn collects(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<NestedLoopJoinExec>() || plan.is::<CrossJoinExec>()
 }
 
 /// Whether each row of a join's answer follows from one row of its right side.
@@ -195,11 +229,13 @@ fn in_one_partition(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         Some(divided) if matches!(divided.partitioning(), Partitioning::RoundRobinBatch(_)) => {
             in_one_partition(divided.input())
         }
-        _ => {
-            let united = Arc::new(CoalescePartitionsExec::new(Arc::clone(plan)));
-            Arc::new(GlobalLimitExec::new(united, 0, None))
-        }
+        _ => behind_limit(Arc::new(CoalescePartitionsExec::new(Arc::clone(plan)))),
     }
+}
+
+/// The plan behind a limit that leaves out nothing.
+fn behind_limit(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    Arc::new(GlobalLimitExec::new(plan, 0, None))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod failure;
 mod filter_fences;
 mod fixed_order;
+mod functional_dependencies;
 pub mod nan_statistics;
 pub mod optimize;
 mod outer_references;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{AnalyzerRule, OptimizerRule};
@@ -17,6 +18,7 @@ use crate::constant_rows::ConstantRowsInMemory;
 use crate::cooperative_fan_out::CooperativeFanOut;
 use crate::distributed_joins::{DividedJoins, JoinTasks};
 use crate::filter_fences::fenced;
+use crate::functional_dependencies::{self, SoundDependencies, UnnotedRelations};
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::outer_references::OuterReferenceTypes;
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
@@ -27,8 +29,6 @@ use crate::time_comparison::TimeComparison;
 const JOINS_CHOSEN: &str = "join_selection";
 /// That of its rule that decides about types.
 const TYPES_DECIDED: &str = "type_coercion";
-/// That of its rule that takes columns out of ORDER BY.
-const ORDER_SHORTENED: &str = "eliminate_duplicated_expr";
 /// The zone of `now()` and of times that are read with a zone and name none.
 const TIME_ZONE_DEFAULT: &str = "UTC";
 
@@ -60,11 +60,17 @@ pub fn local_state(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_scalar_functions(scalar_functions(function_bytes))
+        .with_relation_planners(relation_planners())
         .with_query_planner(Arc::new(Planner))
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules(Optimizer::new().rules))
         .with_physical_optimizer_rules(physical_rules(Vec::new()))
         .build()
+}
+
+/// What plans the relations of a statement.
+pub fn relation_planners() -> Vec<Arc<dyn RelationPlanner>> {
+    vec![Arc::new(UnnotedRelations)]
 }
 
 /// DataFusion's rules for what is read of a statement with those of Lakegate among them.
@@ -73,18 +79,21 @@ pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let types = rules.iter().position(|rule| rule.name() == TYPES_DECIDED).unwrap_or(0);
     rules.insert(types, Arc::new(TimeComparison));
     rules.insert(types + 2, Arc::new(OuterReferenceTypes));
+    rules.push(Arc::new(SoundDependencies));
     rules
 }
 
 /// Rules for what is asked, DataFusion's or those that Ballista makes of them, with those of Lakegate.
-///
-/// One is left out: it takes columns out of ORDER BY that those before them are said to settle, and
-/// what is said of a grouped join is wrong. In `SELECT a.k, c.s, count(*) FROM (SELECT k FROM t GROUP
-/// BY k) a JOIN c ON … GROUP BY a.k, c.s ORDER BY 1, 2` it leaves `k` alone.
 pub fn optimizer_rules(
-    mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+    given: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    rules.retain(|rule| rule.name() != ORDER_SHORTENED);
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::with_capacity(given.len());
+    for rule in given {
+        if functional_dependencies::DECIDE.contains(&rule.name()) {
+            rules.push(Arc::new(SoundDependencies));
+        }
+        rules.push(rule);
+    }
     rules.push(Arc::new(PushHarmlessPredicates));
     rules
 }
@@ -125,11 +134,11 @@ mod tests {
         let types = names.iter().position(|name| *name == TYPES_DECIDED).unwrap();
         assert_eq!(names[types - 1], "time_comparison");
         assert_eq!(names[types + 1], "outer_reference_types");
-        let rules = Optimizer::new().rules;
-        let shortens = |rules: &[Arc<dyn OptimizerRule + Send + Sync>]| {
-            rules.iter().any(|rule| rule.name() == ORDER_SHORTENED)
-        };
-        assert!(shortens(&rules) && !shortens(&optimizer_rules(rules)));
+        let rules = optimizer_rules(Optimizer::new().rules);
+        let corrected: Vec<_> =
+            rules.windows(2).filter(|two| two[0].name() == "sound_dependencies").collect();
+        let decide: Vec<_> = corrected.iter().map(|two| two[1].name()).collect();
+        assert_eq!(decide, functional_dependencies::DECIDE);
         let debugged: Vec<_> = distributed_rules().iter().map(|rule| format!("{rule:?}")).collect();
         let count = |name: &str| debugged.iter().filter(|rule| rule.starts_with(name)).count();
         assert_eq!((count("Fenced"), count("AboveJoins")), (2, 1), "{debugged:?}");

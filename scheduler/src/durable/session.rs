@@ -18,7 +18,9 @@ use lakegate_common::ByteSize;
 use lakegate_engine::bounded_functions::scalar_functions;
 use lakegate_engine::channel::with_cluster_settings;
 use lakegate_engine::security_barrier::Planner;
-use lakegate_engine::session::{analyzer_rules, distributed_rules, optimizer_rules};
+use lakegate_engine::session::{
+    analyzer_rules, distributed_rules, optimizer_rules, relation_planners,
+};
 
 use super::Config;
 use crate::query::QueryId;
@@ -105,6 +107,7 @@ impl Settings {
             .with_default_features()
             .with_config(config)
             .with_runtime_env(runtime)
+            .with_relation_planners(relation_planners())
             .with_query_planner(Arc::new(Planner))
             .with_optimizer_rules(optimizer_rules(ballista_default_optimizer_rules()))
             .with_analyzer_rules(analyzer_rules())

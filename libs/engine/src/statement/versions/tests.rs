@@ -116,7 +116,7 @@ fn a_version_that_cannot_be_read_is_refused_and_never_ignored() {
             "WITH t AS (SELECT 1), u AS (SELECT * FROM t VERSION AS OF 1) SELECT 1",
             ErrorCode::Unsupported,
         ),
-        ("SELECT * FROM t TABLESAMPLE (10 PERCENT)", ErrorCode::Unsupported),
+        ("SELECT * FROM t TABLESAMPLE (10 ROWS)", ErrorCode::Unsupported),
         ("SELECT * FROM table_changes('t')", ErrorCode::SyntaxError),
         ("SELECT * FROM table_changes(t, 1)", ErrorCode::SyntaxError),
         ("SELECT * FROM table_changes('t u', 1)", ErrorCode::SyntaxError),

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     Query, SetExpr, SetOperator, SetQuantifier, Statement as Sql, Visit, Visitor,
 };
 
-use super::Error;
+use crate::statement::Error;
 
 /// `INTERSECT ALL` and `EXCEPT ALL` keep as many copies of a row as the standard says; the planner
 /// makes semi joins and anti joins of them, which do not count copies.
