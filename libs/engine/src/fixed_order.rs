@@ -1,4 +1,4 @@
-//! Where the order of rows is settled in plans for executors.
+//! Where the order of rows is settled.
 
 use std::fmt;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ pub mod runtime;
 pub mod schema;
 pub mod security_barrier;
 pub mod session;
+mod skipped_rows;
 mod stage_requirements;
 pub mod statement;
 pub mod task_failure;

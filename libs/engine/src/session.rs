@@ -22,6 +22,7 @@ use crate::functional_dependencies::{self, SoundDependencies, UnnotedRelations};
 use crate::nan_statistics::{NanIsNotSkipped, NanMayBeLargest};
 use crate::outer_references::OuterReferenceTypes;
 use crate::security_barrier::{Planner, PushHarmlessPredicates};
+use crate::skipped_rows::SkippedInOrder;
 use crate::stage_requirements::{StageRequirements, above_joins};
 use crate::time_comparison::TimeComparison;
 
@@ -101,10 +102,10 @@ pub fn optimizer_rules(
 /// DataFusion's rules for physical plans with those of Lakegate round them; of those, `last` come
 /// last.
 pub fn physical_rules(last: Vec<PhysicalRule>) -> Vec<PhysicalRule> {
-    let first: PhysicalRule = Arc::new(NanMayBeLargest);
+    let first: [PhysicalRule; 2] = [Arc::new(NanMayBeLargest), Arc::new(SkippedInOrder)];
     let ours: [PhysicalRule; 2] = [Arc::new(NanIsNotSkipped), Arc::new(CooperativeFanOut)];
     let given = PhysicalOptimizer::new().rules.into_iter().map(fenced);
-    [first].into_iter().chain(given).chain(ours).chain(last).collect()
+    first.into_iter().chain(given).chain(ours).chain(last).collect()
 }
 
 /// The same for plans that run on executors.

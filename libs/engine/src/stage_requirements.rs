@@ -29,7 +29,6 @@ use datafusion::physical_plan::execution_plan::{
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode,
 };
-use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
@@ -41,6 +40,7 @@ use datafusion::physical_plan::{
 
 use crate::fixed_order::FixedOrderExec;
 use crate::session::PhysicalRule;
+use crate::skipped_rows::skipped_in_order;
 
 /// How often a plan is cut again because it got further cuts.
 const ROUNDS_MAX: usize = 16;
@@ -56,7 +56,7 @@ impl PhysicalOptimizerRule for StageRequirements {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = plan.transform_up(skipped_in_order)?.data;
+        let plan = skipped_in_order(plan, |_| true)?;
         let mut plan = with_joins_unordered(plan, false)?;
         for _ in 0..ROUNDS_MAX {
             let before = cuts(&plan)?;
@@ -75,26 +75,6 @@ impl PhysicalOptimizerRule for StageRequirements {
     fn schema_check(&self) -> bool {
         true
     }
-}
-
-/// A limit that skips rows, with the order in which it does it. A limit does not say that it needs
-/// one: a merge below it would be taken for one whose order nobody needs.
-fn skipped_in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    let limit = plan.downcast_ref::<GlobalLimitExec>();
-    if limit.is_none_or(|limit| limit.skip() == 0) {
-        return Ok(Transformed::no(plan));
-    }
-    let fixed = plan.transform_down(|node| {
-        if node.is::<SortPreservingMergeExec>() || node.is::<SortExec>() {
-            let fixed = Arc::new(FixedOrderExec::of(node));
-            return Ok(Transformed::new(fixed, true, TreeNodeRecursion::Stop));
-        }
-        let keeps_order = matches!(node.maintains_input_order()[..], [true]);
-        let on = if keeps_order { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop };
-        Ok(Transformed::new(node, false, on))
-    })?;
-    // It stops here, and not for the limits of other parts of the plan.
-    Ok(Transformed::new(fixed.data, fixed.transformed, TreeNodeRecursion::Continue))
 }
 
 /// The plan without orders that joins give, where one `is_wanted`. Ballista lets the sides of joins
