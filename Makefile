@@ -35,6 +35,8 @@ help:
 	@echo "  make lint                 formatting, clippy, dependency arrows, documents"
 	@echo "  make bench                TPC-H beside DuckDB and DataFusion; answers are checked first"
 	@echo "                            SF=0.1  ONLY=q1,q5,select1,fetch,write,idle  RUNS=5  EXECUTORS=2"
+	@echo "  make bench-lake           deleted rows, objects in MinIO, a table of 100,000 files"
+	@echo "                            SF=10  ONLY=deleted,objects,files  RUNS=5"
 	@echo "  make build                the binary, $(LAKEGATE)"
 	@echo "  make fmt                  format the Rust code"
 	@echo
@@ -60,6 +62,11 @@ lake: build $(VENV_DEMO)/.requirements
 bench: build $(VENV_BENCH)/.requirements $(VENV_PEERS)/.requirements
 	@LAKEGATE=$(LAKEGATE) $(VENV_BENCH)/bin/python -m benchmarks.run --cache $(CACHE) --scale $(SF) --runs $(RUNS) \
 		--executors $(or $(EXECUTORS),2) --sail $(VENV_PEERS)/bin/sail $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-lake
+bench-lake: build test-lake-setup $(VENV_BENCH)/.requirements
+	@LAKEGATE=$(LAKEGATE) $(VENV_BENCH)/bin/python -m benchmarks.lake --cache $(CACHE) --scale $(SF) --runs $(RUNS) \
+		--executors $(or $(EXECUTORS),2) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: test
 test: build test-python test-clients-setup test-lake-setup

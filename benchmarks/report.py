@@ -104,6 +104,31 @@ def print_write(found):
     print_table("lineitem written again, seconds: median (least-most)", ["engine", "seconds", "to duckdb"], rows)
 
 
+def print_deleted(found):
+    """Scans of a table without deleted rows, and with one in a hundred deleted."""
+    rows = []
+    for case, (whole, left) in ((case, times.values()) for case, times in found.items()):
+        rows.append([case, seconds(whole), seconds(left), f"{left['median'] / whole['median']:.2f}"])
+    print_table("One row in a hundred deleted, seconds: median (least-most)", ["case", "whole", "deleted", "ratio"], rows)
+
+
+def print_objects(found):
+    """Scans of objects beside a plain download of the same bytes, and beside local files."""
+    rows = []
+    for case, times in found.items():
+        first, again = ratio(times, "first", "download"), ratio(times, "again", "local")
+        kinds = [seconds(times[kind]) for kind in ("download", "first", "again", "local")]
+        rows.append([case, f"{times['bytes'] / MIB:.0f}", *kinds, first, again])
+    head = ["columns", "MiB", "download", "first scan", "second scan", "local files", "first/download", "second/local"]
+    print_table("lineitem in a store of objects, seconds: median (least-most)", head, rows)
+
+
+def print_files(found):
+    """A table of many files."""
+    rows = [[what, seconds(times)] for what, times in found.items()]
+    print_table("A table of 100,000 files and 10,000 commits, seconds: median (least-most)", ["what", "seconds"], rows)
+
+
 def print_idle(found):
     """Resident memory by process and number of queries asked before."""
     rows = []
@@ -136,11 +161,11 @@ def print_table(title, head, rows):
         print("  ".join([first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:]))]))
 
 
-def save(result, scale):
+def save(result, scale, name="tpch"):
     """Writes the figures as JSON into `benchmarks/results/`; gives the path."""
     folder = FOLDER / "results"
     folder.mkdir(exist_ok=True)
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"tpch-sf{scale:g}-{stamp}.json"
+    path = folder / f"{name}-sf{scale:g}-{stamp}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path

@@ -16,15 +16,16 @@ use arrow::datatypes::DataType;
 use ballista_core::config::BallistaConfig;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{JoinType, Result, internal_err};
+use datafusion::common::{JoinType, Result};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::joins::{
-    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode,
+    CrossJoinExec, HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, PartitionMode,
 };
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::union::UnionExec;
@@ -69,8 +70,8 @@ impl PhysicalOptimizerRule for DividedJoins {
 }
 
 /// Gives joins that compare more than keys one task where they have to know what rows of their left
-/// side found no match, and a stage where they are part of a union; and hash joins of one partition
-/// as many as there may be. It comes last.
+/// side found no match, and a stage where they are part of a union; and divides the hash joins that
+/// Ballista would still divide. It comes last.
 #[derive(Debug)]
 pub(crate) struct JoinTasks;
 
@@ -81,16 +82,15 @@ impl PhysicalOptimizerRule for JoinTasks {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let joined = plan.transform_up(|node| {
-            if node.downcast_ref::<HashJoinExec>().is_some_and(|join| is_divided(join, config)) {
-                // A later rule made it, or changed what is known of its left side. Its rows would
-                // be lost or doubled.
-                return internal_err!("a join would be divided after it was planned");
-            }
             if node.is::<UnionExec>() {
                 return branches_apart(node);
             }
             if let Some(join) = node.downcast_ref::<HashJoinExec>() {
-                let divided = divided_again(join, config.execution.target_partitions)?;
+                let partitions = config.execution.target_partitions;
+                if is_divided(join, config) {
+                    return divided_late(join, partitions).map(Transformed::yes);
+                }
+                let divided = divided_again(join, partitions)?;
                 return Ok(divided.map_or_else(|| Transformed::no(node), Transformed::yes));
             }
             let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else {
@@ -125,22 +125,53 @@ fn divided_again(join: &HashJoinExec, partitions: usize) -> Result<Option<Arc<dy
     if partitions < 2 || !is_divided || !is_one(join.left()) || !is_one(join.right()) {
         return Ok(None);
     }
+    let joined = by_keys(join, partitions)?.build_exec()?;
+    // A limit that the join has taken over holds for each of its partitions by now.
+    Ok(Some(united(joined, join.fetch())))
+}
+
+/// A join that was planned to be sent its left side whole and that Ballista would divide: a later
+/// rule made it, or found that its left side has no rows. It gives its rows in the order and in
+/// the partitions that what stands above it was planned for.
+fn divided_late(join: &HashJoinExec, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    // Of a limit that the join has taken over, any rows would do for each partition; not if they
+    // are to be the first ones.
+    let divided = by_keys(join, partitions)?.with_partition_mode(PartitionMode::Partitioned);
+    let mut joined = divided.with_fetch(None).build_exec()?;
+    let planned = join.properties();
+    let partitioning = planned.output_partitioning();
+    if matches!(partitioning, Partitioning::Hash(..)) {
+        joined = Arc::new(RepartitionExec::try_new(joined, partitioning.clone())?);
+    }
+    if let Some(ordering) = planned.output_ordering() {
+        let sorted = SortExec::new(ordering.clone(), joined).with_preserve_partitioning(true);
+        joined = Arc::new(sorted);
+    }
+    // Above a join of several partitions the limit stands once more.
+    Ok(if partitioning.partition_count() == 1 { united(joined, join.fetch()) } else { joined })
+}
+
+/// The join with both sides divided by its keys.
+fn by_keys(join: &HashJoinExec, partitions: usize) -> Result<HashJoinExecBuilder> {
     let (left, right): (Vec<_>, Vec<_>) = join.on().iter().cloned().unzip();
     let divided = |side: &Arc<dyn ExecutionPlan>, keys| {
         RepartitionExec::try_new(Arc::clone(side), Partitioning::Hash(keys, partitions))
     };
     let sides: Vec<Arc<dyn ExecutionPlan>> =
         vec![Arc::new(divided(join.left(), left)?), Arc::new(divided(join.right(), right)?)];
-    let joined = join.builder().with_new_children(sides)?.build_exec()?;
-    let united: Arc<dyn ExecutionPlan> = match joined.output_ordering().cloned() {
-        Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, joined)),
-        None => Arc::new(CoalescePartitionsExec::new(joined)),
+    join.builder().with_new_children(sides)
+}
+
+/// The rows of all partitions in one, in their order if they have one, and no more than `fetch`.
+fn united(plan: Arc<dyn ExecutionPlan>, fetch: Option<usize>) -> Arc<dyn ExecutionPlan> {
+    let united: Arc<dyn ExecutionPlan> = match plan.output_ordering().cloned() {
+        Some(ordering) => Arc::new(SortPreservingMergeExec::new(ordering, plan)),
+        None => Arc::new(CoalescePartitionsExec::new(plan)),
     };
-    // A limit that the join has taken over holds for each of its partitions by now.
-    Ok(Some(match join.fetch() {
+    match fetch {
         Some(rows) => Arc::new(GlobalLimitExec::new(united, 0, Some(rows))),
         None => united,
-    }))
+    }
 }
 
 /// The union, each of its branches whose rows several tasks might give in a stage of its own. Of a
@@ -240,8 +271,12 @@ fn behind_limit(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::{Field, Schema};
     use datafusion::execution::session_state::SessionStateBuilder;
+    use datafusion::physical_expr::expressions::Column;
+    use datafusion::physical_expr::{LexOrdering, PhysicalExprRef, PhysicalSortExpr};
     use datafusion::physical_plan::displayable;
+    use datafusion::physical_plan::empty::EmptyExec;
     use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
     use super::*;
@@ -319,6 +354,39 @@ mod tests {
             })
             .unwrap();
             assert_eq!(partitions, Some(true), "{sql}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_join_that_turns_out_to_be_divided_keeps_its_partitions_its_order_and_its_limit() {
+        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Int64, true)]));
+        let key = Column::new("k", 0);
+        let mut config = ConfigOptions::new();
+        config.execution.target_partitions = 3;
+        let order = LexOrdering::from([PhysicalSortExpr::new_default(Arc::new(key.clone()))]);
+        let right: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::clone(&schema)));
+        let sorted: Arc<dyn ExecutionPlan> = Arc::new(SortExec::new(order, Arc::clone(&right)));
+        let by_key = Partitioning::Hash(vec![Arc::new(key.clone())], 2);
+        let hashed = RepartitionExec::try_new(Arc::clone(&right), by_key).unwrap();
+        for (right, fetch) in [(right, Some(4)), (sorted, Some(4)), (Arc::new(hashed), None)] {
+            // No rows on the left: Ballista takes them for any number of rows.
+            let left = Arc::new(EmptyExec::new(Arc::clone(&schema)));
+            let on: Vec<(PhysicalExprRef, PhysicalExprRef)> =
+                vec![(Arc::new(key.clone()), Arc::new(key.clone()))];
+            let join = HashJoinExecBuilder::new(left, right, on, JoinType::Inner)
+                .with_partition_mode(PartitionMode::CollectLeft)
+                .with_fetch(fetch)
+                .build_exec()
+                .unwrap();
+            let divided = JoinTasks.optimize(Arc::clone(&join), &config).unwrap();
+            let shown = displayable(divided.as_ref()).indent(false).to_string();
+            assert!(shown.contains("mode=Partitioned"), "{shown}");
+            assert!(shown.contains("Hash([k@0], 3)"), "{shown}");
+            let partitioning =
+                |plan: &Arc<dyn ExecutionPlan>| plan.output_partitioning().to_string();
+            assert_eq!(partitioning(&divided), partitioning(&join), "{shown}");
+            assert_eq!(divided.output_ordering(), join.output_ordering(), "{shown}");
+            assert_eq!(shown.contains("GlobalLimitExec: skip=0, fetch=4"), fetch.is_some());
         }
     }
 }

@@ -284,18 +284,22 @@ impl Wanted {
         Ok(Self { schema, added, names, escape: Finder::new("\\u").into_owned() })
     }
 
-    /// Whether a line may hold such an action. Looking costs a tenth of decoding. An escape could
-    /// stand in the name itself.
+    /// Whether a line may hold such an action, or is no action at all, which decoding then tells.
+    /// Looking costs a tenth of decoding. An escape could stand in the name itself.
     fn may_be_in(&self, line: &[u8]) -> bool {
-        self.names.iter().chain([&self.escape]).any(|name| name.find(line).is_some())
+        !(line.starts_with(b"{") && line.ends_with(b"}"))
+            || self.names.iter().chain([&self.escape]).any(|name| name.find(line).is_some())
     }
 
     fn lines(&self, file: &Bytes) -> Vec<Bytes> {
         let ends = memchr::memchr_iter(b'\n', file).chain([file.len()]);
         let mut start = 0;
         let lines = ends.map(|end| std::mem::replace(&mut start, end + 1)..end);
-        let lines = lines.filter(|line| !line.is_empty()).map(|line| file.slice(line));
-        lines.filter(|line| self.may_be_in(line)).collect()
+        let lines = lines.filter(|line| {
+            let line = file[line.clone()].trim_ascii();
+            !line.is_empty() && self.may_be_in(line)
+        });
+        lines.map(|line| file.slice(line)).collect()
     }
 
     /// The actions of some files up to the first that cannot be read. Who looks for the newest of

@@ -9,6 +9,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::parquet::errors::ParquetError;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use delta_kernel::Engine;
@@ -97,8 +98,30 @@ fn change_failure(root: &TableRoot, version: u64, error: KernelError) -> Error {
     }
 }
 
+/// The error of reading data files, which the log has named.
+fn reading_failure(root: &TableRoot, error: KernelError) -> DataFusionError {
+    match error {
+        KernelError::Backtraced { source, .. } => reading_failure(root, *source),
+        KernelError::ObjectStore(error) => DataFusionError::ObjectStore(Box::new(error)),
+        KernelError::Parquet(ParquetError::External(source)) => {
+            match source.downcast::<object_store::Error>() {
+                Ok(error) => DataFusionError::ObjectStore(error),
+                Err(source) => {
+                    DataFusionError::ParquetError(Box::new(ParquetError::External(source)))
+                }
+            }
+        }
+        KernelError::Parquet(error) => DataFusionError::ParquetError(Box::new(error)),
+        KernelError::FileNotFound(path) => {
+            let source = "a change names it".into();
+            DataFusionError::ObjectStore(Box::new(object_store::Error::NotFound { path, source }))
+        }
+        error => DataFusionError::External(Box::new(failure(root.url().as_str(), error))),
+    }
+}
+
 fn different_columns(unsupported: impl Fn(String) -> Error) -> Error {
-    unsupported("changes across versions with different columns".to_string())
+    unsupported("changes across versions with different columns, types or NOT NULL".to_string())
 }
 
 /// Changes as a stream of one partition.
@@ -135,10 +158,7 @@ impl PartitionStream for ChangeFeed {
         let (changes, root) = (Arc::clone(&self.changes), self.log.root().clone());
         rows.spawn_blocking(move || {
             send(changes, engine, &shape, &sender).map_err(|error| match error {
-                Failure::Log(error) => {
-                    let error = change_failure(&root, 0, error);
-                    DataFusionError::External(Box::new(error))
-                }
+                Failure::Log(error) => reading_failure(&root, error),
                 Failure::Engine(error) => error,
             })
         });

@@ -13,8 +13,8 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde_json::Value;
 
-use super::DeltaLog;
 use super::failure::failure;
+use super::{AsOf, DeltaLog};
 use crate::Error;
 
 /// Commits read at a time.
@@ -55,11 +55,12 @@ impl DeltaLog {
     /// The newest `limit` commits whose log is still there, newest first.
     ///
     /// # Errors
-    /// [`Error::NotDelta`], [`Error::CorruptLog`], [`Error::UnreadableLog`].
+    /// As [`DeltaLog::open`].
     pub async fn history(&self, limit: usize) -> Result<Vec<Commit>, Error> {
         let mut commits = self.commit_files(0, u64::MAX).await?;
         if commits.is_empty() {
-            return Err(Error::NotDelta { location: self.root().to_string() });
+            // A checkpoint may have outlived all commits.
+            self.open(AsOf::Latest).await?;
         }
         commits.reverse();
         commits.truncate(limit);
@@ -99,6 +100,9 @@ impl DeltaLog {
     }
 
     async fn commit(&self, version: u64, file: ObjectMeta) -> Result<Commit, Error> {
+        if file.size == 0 {
+            return Ok(Commit::of(version, &file, &Value::Null));
+        }
         let head = 0..file.size.min(HEAD_BYTES);
         let whole = head.end == file.size;
         let read = self.store().get_range(&file.location, head).await;

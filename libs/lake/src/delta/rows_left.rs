@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use arrow::array::{BooleanArray, BooleanBufferBuilder, Int64Array};
-use arrow::buffer::BooleanBuffer;
-use datafusion::common::{Result, exec_datafusion_err};
+use arrow::array::{BooleanArray, Int64Array};
+use arrow::buffer::{BooleanBuffer, Buffer};
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::parquet::arrow::arrow_reader::RowSelection;
 
@@ -28,28 +27,36 @@ impl RowsLeft {
     ///
     /// # Errors
     /// A deleted row that the file does not have, or beyond [`ROWS_MAX`].
-    pub(super) fn without(deleted: impl Iterator<Item = u64>, rows: u64) -> Result<Self> {
-        let mut left = BooleanBufferBuilder::new(0);
+    pub(super) fn without(deleted: impl Iterator<Item = u64>, rows: u64) -> Result<Self, String> {
+        let mut left: Vec<u8> = Vec::new();
+        let mut runs = LongRuns::default();
         for row in deleted {
             let place = match usize::try_from(row) {
                 Ok(place) if row < rows.min(ROWS_MAX) => place,
                 Ok(_) if row < rows => {
-                    return Err(exec_datafusion_err!(
+                    return Err(format!(
                         "a deletion vector names row {row}, over the limit ROWS_MAX ({ROWS_MAX})"
                     ));
                 }
                 _ => {
-                    return Err(exec_datafusion_err!(
+                    return Err(format!(
                         "a deletion vector names row {row} of a file with {rows} rows"
                     ));
                 }
             };
-            left.append_n(place.saturating_sub(left.len()), true);
-            left.append(false);
+            let (byte, bit) = (place / 8, place % 8);
+            if byte >= left.len() {
+                left.resize(byte + 1, u8::MAX);
+            }
+            left[byte] &= !(1 << bit);
+            runs.add(place);
         }
-        let left = left.finish();
-        let selection = long_runs(&left, usize::try_from(rows).unwrap_or(usize::MAX));
-        Ok(Self { rows: left, selection: selection.map(ParquetRowSelection::new) })
+        let last = runs.current.end;
+        let selection = runs.stepped_over(usize::try_from(rows).unwrap_or(usize::MAX));
+        Ok(Self {
+            rows: BooleanBuffer::new(Buffer::from_vec(left), 0, last),
+            selection: selection.map(ParquetRowSelection::new),
+        })
     }
 
     /// The rows that the reader has to read, deleted ones among them; `None` for all.
@@ -76,25 +83,44 @@ impl RowsLeft {
     }
 }
 
-/// All of the `rows` rows but long runs of deleted ones; `None` where there is no such run.
-fn long_runs(left: &BooleanBuffer, rows: usize) -> Option<RowSelection> {
-    let tail = (rows > left.len()).then_some((left.len(), rows));
-    let mut read: Vec<Range<usize>> = Vec::new();
-    for (start, end) in left.set_slices().chain(tail) {
-        match read.last_mut() {
-            Some(last) if start - last.end < STEPPED_OVER_MIN => last.end = end,
-            None if start < STEPPED_OVER_MIN => read.push(0..end),
-            _ => read.push(start..end),
+/// The long runs among deleted rows.
+#[derive(Debug, Default)]
+struct LongRuns {
+    ended: Vec<Range<usize>>,
+    /// The run that the last deleted row belongs to.
+    current: Range<usize>,
+}
+
+impl LongRuns {
+    /// Adds a deleted row, which comes after all others.
+    fn add(&mut self, row: usize) {
+        if row == self.current.end {
+            self.current.end = row + 1;
+            return;
+        }
+        self.end();
+        self.current = row..row + 1;
+    }
+
+    fn end(&mut self) {
+        if self.current.len() >= STEPPED_OVER_MIN {
+            self.ended.push(self.current.clone());
         }
     }
-    if let Some(last) = read.last_mut()
-        && rows - last.end < STEPPED_OVER_MIN
-    {
-        last.end = rows;
-    }
-    match read.as_slice() {
-        [all] if *all == (0..rows) => None,
-        _ => Some(RowSelection::from_consecutive_ranges(read.into_iter(), rows)),
+
+    /// All of the `rows` rows but these runs; `None` where there is none, and a row is left.
+    fn stepped_over(mut self, rows: usize) -> Option<RowSelection> {
+        if self.current == (0..rows) {
+            return Some(RowSelection::from_consecutive_ranges(std::iter::empty(), rows));
+        }
+        self.end();
+        if self.ended.is_empty() {
+            return None;
+        }
+        let starts = std::iter::once(0).chain(self.ended.iter().map(|run| run.end));
+        let ends = self.ended.iter().map(|run| run.start).chain([rows]);
+        let read = starts.zip(ends).map(|(start, end)| start..end).filter(|read| !read.is_empty());
+        Some(RowSelection::from_consecutive_ranges(read, rows))
     }
 }
 

@@ -15,6 +15,10 @@ use crate::{Error, StringLayout};
 const COLUMN_ID: &str = "delta.columnMapping.id";
 /// Where a column's name in files stands.
 const PHYSICAL_NAME: &str = "delta.columnMapping.physicalName";
+/// Where the types stand that a column had before.
+const TYPE_CHANGES: &str = "delta.typeChanges";
+/// One of them, as the log calls it.
+const SINGLE_PRECISION: &str = "\"float\"";
 /// Where a Parquet file's field has the number.
 const FILE_FIELD_ID: &str = "PARQUET:field_id";
 
@@ -146,6 +150,12 @@ impl DeltaSchema {
             ColumnMapping::None => field.name(),
             ColumnMapping::Name | ColumnMapping::Id => physical_name(field),
         }
+    }
+
+    /// Whether a column may have been of single precision in files that are older.
+    pub(super) fn was_single_precision(&self, column: usize) -> bool {
+        let changes = self.logged.fields()[column].metadata().get(TYPE_CHANGES);
+        changes.is_some_and(|changes| changes.contains(SINGLE_PRECISION))
     }
 
     /// Whether DataFusion's own Parquet scan finds every column in every file.

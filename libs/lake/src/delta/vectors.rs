@@ -84,13 +84,11 @@ impl DeletionVector {
         };
         let deleted = alone.read(Arc::new(OneFile(written)), root.url()).map_err(damaged)?;
         if u64::try_from(self.cardinality).ok() != Some(deleted.len()) {
-            return Err(exec_datafusion_err!(
-                "a deletion vector has {} rows and the log says {}",
-                deleted.len(),
-                self.cardinality
-            ));
+            let told = self.cardinality;
+            let reason = format!("a deletion vector has {} rows, not {told}", deleted.len());
+            return Err(corrupt(root, reason));
         }
-        RowsLeft::without(deleted.iter(), rows)
+        RowsLeft::without(deleted.iter(), rows).map_err(|reason| corrupt(root, reason))
     }
 
     fn descriptor(&self) -> KernelResult<DeletionVectorDescriptor> {
@@ -123,6 +121,10 @@ impl DeletionVector {
             .map_err(|error| DataFusionError::ObjectStore(Box::new(error)))?;
         Ok([&[FORMAT_VERSION], vector.as_ref()].concat().into())
     }
+}
+
+fn corrupt(root: &TableRoot, reason: String) -> DataFusionError {
+    external(crate::Error::CorruptLog { location: root.to_string(), reason, source: None })
 }
 
 fn external(error: impl Error + Send + Sync + 'static) -> DataFusionError {

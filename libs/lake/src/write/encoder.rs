@@ -10,6 +10,7 @@ use datafusion::common::Result;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::schema::types::ColumnPath;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -52,20 +53,24 @@ enum Lines {
 }
 
 impl Encoder {
-    /// A new file for rows of `schema`.
+    /// A new file for rows of `schema`, without dictionaries for the columns `plain`.
     pub(super) fn open(
         format: FileFormat,
         store: &Arc<dyn ObjectStore>,
         path: Path,
         schema: &SchemaRef,
+        plain: &[ColumnPath],
     ) -> Result<Self> {
         let rows = match format {
             FileFormat::Parquet { compression } => {
                 let properties = WriterProperties::builder()
                     .set_compression(compression)
                     .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-                    .set_created_by(concat!("lakegate ", env!("CARGO_PKG_VERSION")).to_string())
-                    .build();
+                    .set_created_by(concat!("lakegate ", env!("CARGO_PKG_VERSION")).to_string());
+                let properties = plain.iter().fold(properties, |properties, column| {
+                    properties.set_column_dictionary_enabled(column.clone(), false)
+                });
+                let properties = properties.build();
                 let writer =
                     ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
                 Rows::Parquet(Box::new(writer))

@@ -4,6 +4,7 @@
 //! file, [`WrittenFile`] is such a row. Nobody sees the files until whoever asked for them has put
 //! them down somewhere: a table's log ([`crate::delta`]) or, for plain files, the folder itself.
 
+mod dictionaries;
 mod encoder;
 mod exec;
 mod outgoing;

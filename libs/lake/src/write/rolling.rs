@@ -5,9 +5,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
+use datafusion::parquet::schema::types::ColumnPath;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::dictionaries::given_up;
 use super::encoder::Encoder;
 use super::statistics::statistics_of;
 use super::upload::Upload;
@@ -67,6 +69,8 @@ pub(super) struct RollingFile {
     open: Option<(Encoder, Path, u64)>,
     /// Files that were full.
     full: usize,
+    /// Columns that the files to come have no dictionary for.
+    plain: Vec<ColumnPath>,
 }
 
 impl RollingFile {
@@ -76,7 +80,7 @@ impl RollingFile {
         schema: SchemaRef,
         partition_values: Vec<Option<String>>,
     ) -> Self {
-        Self { naming, store, schema, partition_values, open: None, full: 0 }
+        Self { naming, store, schema, partition_values, open: None, full: 0, plain: Vec::new() }
     }
 
     /// Opens the file also when no row follows.
@@ -86,7 +90,9 @@ impl RollingFile {
             None => {
                 let path = self.naming.file(self.full);
                 let (format, store) = (self.naming.format, &self.store);
-                (Encoder::open(format, store, path.clone(), &self.schema)?, path, 0)
+                let encoder =
+                    Encoder::open(format, store, path.clone(), &self.schema, &self.plain)?;
+                (encoder, path, 0)
             }
         };
         Ok(self.open.insert(open))
@@ -123,6 +129,7 @@ impl RollingFile {
         let Some((encoder, path, rows)) = self.open.take() else { return Ok(None) };
         self.full += 1;
         let closed = encoder.close().await?;
+        self.plain.extend(closed.footer.as_ref().map(given_up).unwrap_or_default());
         let statistics =
             closed.footer.map(|footer| statistics_of(&footer, &self.schema)).transpose()?;
         let file = WrittenFile {

@@ -6,10 +6,10 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray, new_null_array,
 };
-use arrow::compute::concat_batches;
+use arrow::compute::{binary, cast, concat_batches};
 use arrow::datatypes::{
-    DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, Schema, SchemaRef,
+    TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
@@ -69,10 +69,14 @@ pub(super) fn statistics_arrays(
     let parent = |position: usize| -> &StructArray { rows.column(position).as_struct() };
     let [smallest, largest, nulls] = [parent(2), parent(3), parent(4)];
     let mut bounds = Vec::with_capacity(3 * columns.len());
-    for position in 0..columns.len() {
-        bounds.push(widened(&inherited_nulls(smallest, position)?, -1));
-        let largest = widened(&inherited_nulls(largest, position)?, 1);
-        bounds.push(rounded_up(&largest));
+    for (position, column) in columns.iter().enumerate() {
+        let mut smallest = widened(&inherited_nulls(smallest, position)?, -1);
+        let mut largest = rounded_up(&widened(&inherited_nulls(largest, position)?, 1));
+        if schema.was_single_precision(*column) {
+            smallest = beyond_single_precision(&smallest, f32::next_down, f64::min)?;
+            largest = beyond_single_precision(&largest, f32::next_up, f64::max)?;
+        }
+        bounds.extend([smallest, largest]);
         bounds.push(inherited_nulls(nulls, position)?);
     }
     let tight = rows.column(1).as_boolean();
@@ -162,6 +166,23 @@ fn widened(bound: &ArrayRef, outwards: i128) -> ArrayRef {
         (number.abs() < end).then(|| number + outwards * error)
     });
     Arc::new(wide.with_data_type(bound.data_type().clone()))
+}
+
+/// A bound of doubles that no value in the file passes, whether the file has doubles or the single
+/// precision that the column had before. Of such a value the log has the shortest text that tells
+/// it from its neighbours, which as a double is another number.
+fn beyond_single_precision(
+    bound: &ArrayRef,
+    next: fn(f32) -> f32,
+    outer: fn(f64, f64) -> f64,
+) -> Result<ArrayRef, ArrowError> {
+    let Some(numbers) = bound.as_primitive_opt::<Float64Type>() else {
+        return Ok(Arc::clone(bound));
+    };
+    let single = cast(bound, &DataType::Float32)?;
+    let single = single.as_primitive::<Float32Type>();
+    let beyond = |number, single| outer(number, f64::from(next(single)));
+    Ok(Arc::new(binary::<_, _, _, Float64Type>(numbers, single, beyond)?))
 }
 
 /// A largest time that no value in the file passes.

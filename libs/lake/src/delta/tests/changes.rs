@@ -1,6 +1,9 @@
 //! History and the change data feed.
 
+use std::fs;
+
 use arrow::array::AsArray;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use lakegate_common::{Coded, ErrorCode};
 use serde_json::json;
@@ -41,6 +44,19 @@ async fn changes_are_told_by_files_that_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_whose_file_is_gone_name_the_file() {
+    let mut lake = feed();
+    lake.commit([lake.file("a.parquet", vec![(long("n"), longs([1, 2]))])]);
+    fs::remove_file(lake.path().join("a.parquet")).unwrap();
+    let session = SessionContext::new();
+    session.register_table("c", lake.log().changes(0, None).await.unwrap()).unwrap();
+    let refused = session.sql("SELECT n FROM c").await.unwrap().collect().await.unwrap_err();
+    let DataFusionError::ObjectStore(error) = refused.find_root() else { panic!("{refused}") };
+    assert!(matches!(error.as_ref(), object_store::Error::NotFound { .. }), "{error}");
+    assert!(refused.to_string().contains("a.parquet"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_kept_no_changes_says_so() {
     let lake = Lake::plain(json!([column("n", "long")]));
     let refused = lake.log().changes(0, None).await.unwrap_err();
@@ -64,4 +80,13 @@ async fn the_history_tells_who_did_what() {
     assert_eq!(rows.num_rows(), 2);
     assert_eq!(rows.column_by_name("user_name").unwrap().as_string::<i32>().value(0), "ada");
     assert_eq!(lake.log().history(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_without_a_word_has_its_place_in_the_history() {
+    let mut lake = Lake::plain(json!([column("n", "long")]));
+    lake.commit([]);
+    let commits = lake.log().history(10).await.unwrap();
+    assert_eq!(commits.iter().map(|commit| commit.version).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(commits[0].operation, None);
 }

@@ -37,6 +37,20 @@ fn add(lake: &Lake, n: i64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_which_only_a_checkpoint_is_left_has_rows_and_no_history() {
+    let mut lake = Lake::plain(json!([column("n", "long")]));
+    lake.commit([add(&lake, 1)]);
+    checkpoint(&lake).await;
+    for version in 0..2 {
+        fs::remove_file(lake.path().join(format!("_delta_log/{version:020}.json"))).unwrap();
+    }
+    assert_eq!(lake.rows("SELECT n FROM t").await, ["1"]);
+    assert!(lake.log().history(10).await.unwrap().is_empty());
+    fs::remove_dir_all(lake.path().join("_delta_log")).unwrap();
+    assert_eq!(lake.log().history(10).await.unwrap_err().code(), ErrorCode::LocationEmpty);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_checkpoint_holds_needs_no_commits() {
     let mut lake = Lake::plain(json!([column("n", "long")]));
     let first = add(&lake, 1);

@@ -1,5 +1,9 @@
 //! Which files are read, and what is known without reading them.
 
+use std::sync::Arc;
+
+use arrow::array::Float32Array;
+use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::common::stats::Precision;
@@ -7,7 +11,9 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::prelude::{col, lit};
 use serde_json::{Value, json};
 
-use super::support::{Lake, column, long, longs, metadata, plan, rows, session, text, texts};
+use super::support::{
+    Lake, column, features, long, longs, metadata, plan, rows, session, text, texts,
+};
 use crate::StringLayout;
 use crate::delta::{AsOf, DeltaTable};
 
@@ -177,4 +183,32 @@ async fn filters_on_partition_columns_alone_are_done_with_in_planning() {
     }
     assert_eq!(rows(&state, "SELECT count(*) FROM t WHERE p = 3 OR n = 5").await, ["2"]);
     assert_eq!(rows(&state, "SELECT min(p), max(p), count(p) FROM t").await, ["0|8|9"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_from_before_a_column_was_widened_skip_no_row_of_it() {
+    let mut wide = column("x", "double");
+    wide["metadata"] = json!({"delta.typeChanges": [{"fromType": "float", "toType": "double"}]});
+    let mut lake = Lake::new(features(&["typeWidening"]), metadata(json!([wide]), json!([])));
+    let values = Arc::new(Float32Array::from(vec![0.7]));
+    let add = lake.file("f.parquet", vec![(Field::new("x", DataType::Float32, true), values)]);
+    let add = with_statistics(
+        add,
+        json!({
+            "numRecords": 1, "minValues": {"x": 0.7}, "maxValues": {"x": 0.7},
+            "nullCount": {"x": 0},
+        }),
+    );
+    lake.commit([add]);
+    let state = lake.open(AsOf::Latest).await;
+    for (condition, found) in [
+        ("x < 0.7", 1),
+        ("x = 0.699999988079071", 1),
+        ("x BETWEEN 0.69999998 AND 0.69999999", 1),
+        ("x >= 0.7", 0),
+    ] {
+        let sql = format!("SELECT x FROM t WHERE {condition}");
+        assert_eq!(rows(&state, &sql).await.len(), found, "{condition}");
+    }
+    assert!(!plan(&state, "SELECT x FROM t WHERE x < 0.69").await.contains("f.parquet"));
 }

@@ -16,6 +16,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::dml::InsertOp;
+use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
@@ -101,6 +102,27 @@ async fn a_file_that_is_full_is_followed_by_the_next() {
         assert_eq!(fs::metadata(format!("/{}", file.path)).unwrap().len(), file.bytes);
         assert!(file.bytes < 60_000, "{}", file.bytes);
     }
+}
+
+#[tokio::test]
+async fn a_dictionary_that_the_first_file_gave_up_is_not_begun_in_the_next() {
+    let (_folder, place) = folder();
+    let sql = "SELECT value * 7919 % 1000003 AS each_once, value % 10 AS few \
+               FROM generate_series(1, 800000)";
+    let (_, files) = written(&place, sql, |write| write.limits.file_bytes = 3 << 19).await;
+    let files = files.unwrap();
+    assert_eq!(rows(&files), 800_000);
+    let mut later = 0;
+    for file in &files {
+        let is_first = file.path.ends_with("-0.parquet");
+        let file = fs::File::open(format!("/{}", file.path)).unwrap();
+        let footer = SerializedFileReader::new(file).unwrap().metadata().row_group(0).clone();
+        let has_dictionary =
+            |column: usize| footer.column(column).dictionary_page_offset().is_some();
+        assert_eq!([has_dictionary(0), has_dictionary(1)], [is_first, true], "{files:?}");
+        later += usize::from(!is_first);
+    }
+    assert!(later > 0, "{files:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
