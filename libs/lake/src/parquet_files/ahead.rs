@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::datasource::listing::FileRange;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use object_store::path::Path;
 use object_store::{ObjectStore, Result};
@@ -15,8 +16,23 @@ use super::row_groups::{Columns, RowGroups};
 
 /// Row groups that one reader has ahead at most.
 const ROW_GROUPS_MAX: usize = 4;
-/// Bytes of them: with more in one row group the next waits until that is wanted.
-pub(super) const BYTES_MAX: u64 = 8 << 20;
+/// Bytes of them at least and at most; between that, a share of the memory that queries have. With
+/// more in one row group the next waits until that is wanted.
+const BYTES_MIN: u64 = 8 << 20;
+const BYTES_MAX: u64 = 64 << 20;
+/// One part in so many of the memory that queries have.
+const SHARE_OF_MEMORY: u64 = 64;
+
+/// Bytes that one reader has ahead at most, where queries have so much memory.
+pub(super) fn bytes_ahead(memory: &MemoryLimit) -> u64 {
+    match memory {
+        MemoryLimit::Finite(bytes) => {
+            let bytes = u64::try_from(*bytes).unwrap_or(u64::MAX);
+            (bytes / SHARE_OF_MEMORY).clamp(BYTES_MIN, BYTES_MAX)
+        }
+        MemoryLimit::Infinite | MemoryLimit::Unknown => BYTES_MAX,
+    }
+}
 
 /// Reads of one scan of one file.
 ///
@@ -27,6 +43,7 @@ pub(super) struct Ahead {
     store: Arc<dyn ObjectStore>,
     path: Path,
     range: Option<FileRange>,
+    bytes_max: u64,
     row_groups: Option<RowGroups>,
     /// The last row group that was asked for, and how many there were without a gap.
     last: Option<usize>,
@@ -44,11 +61,17 @@ struct Begun {
 }
 
 impl Ahead {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, path: Path, range: &Option<FileRange>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        path: Path,
+        range: &Option<FileRange>,
+        bytes_max: u64,
+    ) -> Self {
         Self {
             store,
             path,
             range: range.clone(),
+            bytes_max,
             row_groups: None,
             last: None,
             in_order: 0,
@@ -91,7 +114,7 @@ impl Ahead {
         while let Some(ranges) = self.next(&columns) {
             let bytes = ranges.iter().map(|range| range.end - range.start).sum();
             let waiting: u64 = self.begun.iter().map(|begun| begun.bytes).sum();
-            if waiting + bytes > BYTES_MAX {
+            if waiting + bytes > self.bytes_max {
                 return;
             }
             let (store, path, wanted) =

@@ -32,7 +32,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use ahead::Ahead;
+use ahead::{Ahead, bytes_ahead};
 
 /// Makes the readers of the files of one scan.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(crate) struct FileReaders {
     store: Arc<dyn ObjectStore>,
     footers: Arc<FileMetadataCache>,
     is_local: bool,
+    bytes_ahead: u64,
 }
 
 impl FileReaders {
@@ -52,6 +53,7 @@ impl FileReaders {
             store: runtime.object_store(url)?,
             footers: runtime.cache_manager.get_file_metadata_cache(),
             is_local: url.as_str().starts_with("file:"),
+            bytes_ahead: bytes_ahead(&runtime.memory_pool.memory_limit()),
         })
     }
 }
@@ -68,7 +70,8 @@ impl ParquetFileReaderFactory for FileReaders {
         let metrics = ParquetFileMetrics::new(partition_index, path, metrics);
         // The system reads local files ahead by itself.
         let ahead = (!self.is_local).then(|| {
-            Ahead::new(Arc::clone(&self.store), file.object_meta.location.clone(), &file.range)
+            let path = file.object_meta.location.clone();
+            Ahead::new(Arc::clone(&self.store), path, &file.range, self.bytes_ahead)
         });
         Ok(Box::new(FileReader {
             store: Arc::clone(&self.store),

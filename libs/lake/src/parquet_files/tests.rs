@@ -4,6 +4,7 @@ use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::datasource::listing::FileRange;
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
@@ -131,10 +132,16 @@ impl Lake {
 
     /// A reader as it is made of a plan that has travelled: without a tag, and with an old time.
     fn reader(&self, file: &Bytes) -> Box<dyn AsyncFileReader + Send> {
+        self.reader_with(file, u64::MAX)
+    }
+
+    /// The same, which has no more than so many bytes ahead.
+    fn reader_with(&self, file: &Bytes, bytes_ahead: u64) -> Box<dyn AsyncFileReader + Send> {
         let readers = FileReaders {
             store: Arc::new(self.store.clone()),
             footers: Arc::clone(&self.footers),
             is_local: false,
+            bytes_ahead,
         };
         let file = PartitionedFile::new(path().to_string(), file.len() as u64);
         readers.create_reader(0, file, None, &ExecutionPlanMetricsSet::new()).unwrap()
@@ -196,6 +203,35 @@ async fn row_groups_are_read_ahead_once_they_are_read_in_order() {
     let mut asked = lake.take_asked();
     asked.sort_by_key(|ranges| ranges[0].start);
     assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn no_more_is_read_ahead_than_may_be() {
+    let lake = Lake::new();
+    let file = lake.put(0).await;
+    let footer = lake.reader(&file).get_metadata(None).await.unwrap();
+    let longest = (0..ROW_GROUPS).map(|number| chunks(&footer, number, &[0])[0].clone());
+    let longest = longest.map(|range| range.end - range.start).max().unwrap();
+    for (bytes_ahead, groups_ahead) in [(0, 0), (longest, 1), (3 * longest, 3)] {
+        let mut reader = lake.reader_with(&file, bytes_ahead);
+        reader.get_metadata(None).await.unwrap();
+        lake.take_asked();
+        let mut most = 0;
+        for row_group in 0..ROW_GROUPS {
+            reader.get_byte_ranges(chunks(&footer, row_group, &[0])).await.unwrap();
+            // What was begun runs before this goes on.
+            tokio::task::yield_now().await;
+            most = most.max(lake.store.asked.lock().len() - (row_group + 1));
+        }
+        assert_eq!(most, groups_ahead, "{bytes_ahead}");
+    }
+}
+
+#[test]
+fn what_is_read_ahead_is_a_share_of_the_memory_that_queries_have() {
+    for (memory, bytes) in [(1 << 20, 8 << 20), (1 << 30, 16 << 20), (1 << 40, 64 << 20)] {
+        assert_eq!(bytes_ahead(&MemoryLimit::Finite(memory)), bytes);
+    }
 }
 
 #[tokio::test]

@@ -6,25 +6,32 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
+use tokio::runtime::Handle;
 
 use super::StoreKind;
+use super::apart::Apart;
 
 /// Connects as stores do by themselves, and counts into the metrics of the process. Repeats are
 /// made above this, so each is an attempt of its own.
 #[derive(Debug)]
 pub(super) struct Attempts {
     kind: StoreKind,
+    runtime: Option<Handle>,
 }
 
 impl Attempts {
-    pub(super) fn of(kind: StoreKind) -> Self {
-        Self { kind }
+    /// Attempts on the threads of `runtime`; without one, where they are asked for.
+    pub(super) fn of(kind: StoreKind, runtime: Option<Handle>) -> Self {
+        Self { kind, runtime }
     }
 }
 
 impl HttpConnector for Attempts {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
+        let mut inner = ReqwestConnector::default().connect(options)?;
+        if let Some(runtime) = self.runtime.clone() {
+            inner = HttpClient::new(Apart { inner, runtime });
+        }
         Ok(HttpClient::new(Counting { inner, kind: self.kind }))
     }
 }

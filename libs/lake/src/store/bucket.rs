@@ -15,7 +15,9 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
+use super::attempts::Attempts;
 use super::build::build;
 use super::uploads::Uploads;
 use super::versions::told_apart;
@@ -38,6 +40,8 @@ struct Inner {
     bucket: String,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
+    /// Where requests are made.
+    runtime: Option<Handle>,
     uploads: Uploads,
     /// By prefix and version of their access.
     stores: Mutex<HashMap<(String, u64), Arc<dyn ObjectStore>>>,
@@ -48,10 +52,11 @@ impl BucketStore {
         bucket: String,
         source: Arc<dyn AccessSource>,
         bounds: Bounds,
+        runtime: Option<Handle>,
         uploads: Uploads,
     ) -> Self {
         let stores = Mutex::default();
-        Self { inner: Arc::new(Inner { bucket, source, bounds, uploads, stores }) }
+        Self { inner: Arc::new(Inner { bucket, source, bounds, runtime, uploads, stores }) }
     }
 
     /// The store that serves `path`.
@@ -74,7 +79,8 @@ impl BucketStore {
         if let Some(store) = self.inner.stores.lock().get(&key) {
             return Ok(Arc::clone(store));
         }
-        let store = build(&url, &access, self.inner.bounds)?;
+        let attempts = Attempts::of(access.kind, self.inner.runtime.clone());
+        let store = build(&url, &access, self.inner.bounds, attempts)?;
         let mut stores = self.inner.stores.lock();
         // An access that was changed is not used again.
         stores.retain(|(prefix, _), _| *prefix != access.prefix);

@@ -55,21 +55,30 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// long pauses shrink as often as they grow, and a dozen of them is over after seconds.
 const LONGER_AT_MOST: f64 = 4.0;
 
-/// The store of `url`'s bucket, reached with `access`.
+/// The store of `url`'s bucket, reached with `access` by `attempts`.
 pub(super) fn build(
     url: &StoreUrl,
     access: &Access,
     bounds: Bounds,
+    attempts: Attempts,
 ) -> Result<Arc<dyn ObjectStore>, Error> {
     let of = |source| Error::Store { url: url.bucket().to_string(), source };
     match access.kind {
-        StoreKind::S3 => s3(url, access, bounds).build().map_err(of).map(|s| limited(s, bounds)),
-        StoreKind::Gcs => gcs(url, access, bounds).build().map_err(of).map(|s| limited(s, bounds)),
+        StoreKind::S3 => {
+            let store = s3(url, access, bounds).with_http_connector(attempts).build();
+            store.map_err(of).map(|store| limited(store, bounds))
+        }
+        StoreKind::Gcs => {
+            let store = gcs(url, access, bounds).with_http_connector(attempts).build();
+            store.map_err(of).map(|store| limited(store, bounds))
+        }
         StoreKind::Azure => {
-            azure(url, access, bounds).build().map_err(of).map(|s| limited(s, bounds))
+            let store = azure(url, access, bounds).with_http_connector(attempts).build();
+            store.map_err(of).map(|store| limited(store, bounds))
         }
         StoreKind::Http => {
-            let store = http(url, access, bounds)?.build().map_err(of)?;
+            let store = http(url, access, bounds)?.with_http_connector(attempts).build();
+            let store = store.map_err(of)?;
             Ok(limited(ReadOnly::new(Answers::of(store), url.bucket()), bounds))
         }
     }
@@ -105,7 +114,6 @@ fn s3(url: &StoreUrl, access: &Access, bounds: Bounds) -> AmazonS3Builder {
         .with_request_payer(is_set(access, "request_payer"))
         .with_copy_if_not_exists(S3CopyIfNotExists::Multipart)
         .with_retry(retry(bounds))
-        .with_http_connector(Attempts::of(access.kind))
         .with_client_options(client(access, bounds))
 }
 
@@ -127,10 +135,7 @@ fn gcs(url: &StoreUrl, access: &Access, bounds: Bounds) -> GoogleCloudStorageBui
         let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
         builder = builder.with_skip_signature(true).with_credentials(Arc::new(nobody));
     }
-    builder
-        .with_retry(retry(bounds))
-        .with_http_connector(Attempts::of(access.kind))
-        .with_client_options(client(access, bounds))
+    builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
 }
 
 fn azure(url: &StoreUrl, access: &Access, bounds: Bounds) -> MicrosoftAzureBuilder {
@@ -152,10 +157,7 @@ fn azure(url: &StoreUrl, access: &Access, bounds: Bounds) -> MicrosoftAzureBuild
     if is_anonymous(access) {
         builder = builder.with_skip_signature(true);
     }
-    builder
-        .with_retry(retry(bounds))
-        .with_http_connector(Attempts::of(access.kind))
-        .with_client_options(client(access, bounds))
+    builder.with_retry(retry(bounds)).with_client_options(client(access, bounds))
 }
 
 fn http(url: &StoreUrl, access: &Access, bounds: Bounds) -> Result<HttpBuilder, Error> {
@@ -172,7 +174,6 @@ fn http(url: &StoreUrl, access: &Access, bounds: Bounds) -> Result<HttpBuilder, 
     Ok(HttpBuilder::new()
         .with_url(url.bucket())
         .with_retry(retry(bounds))
-        .with_http_connector(Attempts::of(access.kind))
         .with_client_options(client))
 }
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod answers;
+mod apart;
 mod attempts;
 mod bucket;
 mod build;

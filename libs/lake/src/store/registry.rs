@@ -11,6 +11,7 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use super::bucket::BucketStore;
 use super::kept::KeptAccess;
@@ -28,6 +29,7 @@ pub struct Stores {
     local: Arc<LocalFiles>,
     source: Arc<dyn AccessSource>,
     bounds: Bounds,
+    runtime: Option<Handle>,
     cache: Option<Arc<DataCache>>,
     uploads: Uploads,
     buckets: Mutex<HashMap<String, Arc<dyn ObjectStore>>>,
@@ -35,7 +37,8 @@ pub struct Stores {
 
 impl Stores {
     /// Stores that get access from `source`, which is asked again when an answer no longer holds.
-    /// Queries read through `cache`, if there is one.
+    /// Queries read through `cache`, if there is one. Requests are made on the runtime that this is
+    /// called on, if it is one, wherever queries run.
     pub fn new(
         source: Arc<dyn AccessSource>,
         bounds: Bounds,
@@ -46,6 +49,7 @@ impl Stores {
             local: Arc::new(LocalFiles::new(Arc::clone(&source))),
             source,
             bounds,
+            runtime: Handle::try_current().ok(),
             cache,
             uploads: Uploads::default(),
             buckets: Mutex::default(),
@@ -109,8 +113,9 @@ impl Stores {
         }
         let bucket = url.bucket().to_string();
         let (source, uploads) = (Arc::clone(&self.source), self.uploads.clone());
+        let runtime = self.runtime.clone();
         let store: Arc<dyn ObjectStore> =
-            Arc::new(BucketStore::new(bucket.clone(), source, self.bounds, uploads));
+            Arc::new(BucketStore::new(bucket.clone(), source, self.bounds, runtime, uploads));
         buckets.insert(bucket, Arc::clone(&store));
         store
     }
