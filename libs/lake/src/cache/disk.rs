@@ -88,12 +88,12 @@ impl Disk {
         tokio::task::spawn_blocking(move || files.read(&blocks)).await.ok().flatten()
     }
 
-    /// Has blocks written, those of which less is there, unless too many wait.
+    /// Has blocks written, those of which not all is there, unless too many wait.
     pub(super) fn write(&self, blocks: Vec<(BlockKey, Part)>) {
         let Some(waiting) = &self.waiting else { return };
         let is_more = |(key, part): &(BlockKey, Part)| {
-            let there = self.files.index.lock().bytes_of(key);
-            there.is_none_or(|there| (there as usize) < part.bytes.len())
+            let there = self.files.index.lock().range_of(key);
+            there.is_none_or(|there| part.begin < there.start || there.end < part.range().end)
         };
         let held = blocks.iter().map(|(_, part)| part.bytes.len()).sum();
         let blocks: Vec<_> = blocks.into_iter().filter(is_more).collect();
@@ -209,7 +209,10 @@ impl Files {
         next: &mut FileNumber,
     ) -> io::Result<()> {
         let bytes_max = self.index.lock().bytes_max();
-        for blocks in records(&job.blocks, bytes_max / FILES) {
+        let blocks =
+            job.blocks.iter().filter_map(|(key, part)| Some((*key, self.with(key, part)?)));
+        let blocks: Vec<_> = blocks.collect();
+        for blocks in records(&blocks, bytes_max / FILES) {
             let bytes = blocks.iter().map(|(_, part)| part.bytes.len()).sum();
             let bytes = segment::record_bytes(blocks.len(), bytes);
             if bytes > bytes_max {
@@ -233,6 +236,28 @@ impl Files {
             *current = Some(file);
         }
         Ok(())
+    }
+
+    /// The part of a block with what is there of it already, where the two meet. Two scans, or two
+    /// row groups, have a block in common and read each its own part. Of parts that do not meet the
+    /// larger is kept: `None` where that is there.
+    fn with(&self, key: &BlockKey, part: &Part) -> Option<Part> {
+        let found = self.index.lock().find(key);
+        let Some((file, place)) = found else { return Some(part.clone()) };
+        let wanted = part.range();
+        if part.holds(&(place.begin..place.end())) {
+            return Some(part.clone());
+        }
+        if place.end() < wanted.start || wanted.end < place.begin {
+            return (place.bytes as usize <= part.bytes.len()).then(|| part.clone());
+        }
+        let Some(there) = self.read(&[(*key, file, place)]) else { return Some(part.clone()) };
+        let before = wanted.start.saturating_sub(place.begin);
+        let after = place.end().saturating_sub(wanted.end);
+        let before = there.get(..usize::try_from(before).ok()?)?;
+        let after = there.get(there.len() - usize::try_from(after).ok()?..)?;
+        let bytes = [before, part.bytes.as_ref(), after].concat();
+        Some(Part { begin: wanted.start.min(place.begin), bytes: bytes.into() })
     }
 
     fn begin(&self, next: &mut FileNumber) -> io::Result<Current> {

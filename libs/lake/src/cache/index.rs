@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lru::LruCache;
@@ -48,9 +49,9 @@ impl Index {
         Some((Arc::clone(&segment.file), place))
     }
 
-    /// Bytes that there are of a block.
-    pub(super) fn bytes_of(&self, key: &BlockKey) -> Option<u32> {
-        self.blocks.get(key).map(|(_, place)| place.bytes)
+    /// The bytes of the object that there are of a block.
+    pub(super) fn range_of(&self, key: &BlockKey) -> Option<Range<u64>> {
+        self.blocks.get(key).map(|(_, place)| place.begin..place.end())
     }
 
     /// Forgets files until there is room for so many bytes and one more file; those to remove.

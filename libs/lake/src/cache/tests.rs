@@ -130,6 +130,36 @@ async fn blocks_outlive_the_process_as_far_as_the_bound_allows() {
 }
 
 #[tokio::test]
+async fn parts_of_a_block_that_meet_become_one() {
+    let whole = block(1);
+    let part = |range: Range<usize>| Part {
+        begin: whole.begin + range.start as u64,
+        bytes: whole.bytes.slice(range),
+    };
+    for (parts, kept) in [
+        (vec![0..100_000, 100_000..BLOCK], 0..BLOCK),
+        (vec![100_000..BLOCK, 0..100_001], 0..BLOCK),
+        (vec![0..70_000, 200_000..BLOCK, 70_000..200_000], 0..200_000),
+        (vec![0..200_000, 100_000..150_000], 0..200_000),
+        (vec![80_000..90_000, 70_000..BLOCK], 70_000..BLOCK),
+        (vec![0..70_000, 100_000..250_000], 100_000..250_000),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for range in &parts {
+            let cache = open(folder.path(), 0, SMALL);
+            cache.put(vec![(key(1), part(range.clone()))]);
+            // Waits until it is written.
+            drop(cache);
+        }
+        let cache = open(folder.path(), 0, SMALL);
+        let kept = part(kept);
+        let read = cache.read(&[(key(1), kept.range())]).await;
+        assert_eq!(read.there, [There::Enough], "{parts:?}");
+        assert_eq!(read.parts, [kept], "{parts:?}");
+    }
+}
+
+#[tokio::test]
 async fn blocks_that_are_not_what_was_written_are_read_no_more() {
     let folder = left_by_another(4, SMALL);
     let cache = open(folder.path(), 0, SMALL);
@@ -194,7 +224,7 @@ async fn more_of_a_block_takes_the_place_of_less_also_on_disk() {
         begin: range.start as u64,
         bytes: block(0).bytes.slice(range),
     };
-    for range in [10..20, 5..40, 30..50] {
+    for range in [10..20, 5..40, 45..60] {
         let cache = open(folder.path(), 0, 1 << 30);
         cache.put(vec![(key(0), part(range))]);
     }
