@@ -33,7 +33,10 @@ impl HttpService for Apart {
                 return Ok(answer);
             }
             let (head, body) = answer.into_parts();
-            Ok(HttpResponse::from_parts(head, body.bytes().await?.into()))
+            // Whoever reads a stream goes on where it was cut off, whatever cut it off; here the
+            // request is repeated.
+            let cut_off = |error| HttpError::new(HttpErrorKind::Interrupted, error);
+            Ok(HttpResponse::from_parts(head, body.bytes().await.map_err(cut_off)?.into()))
         }));
         answer.await.unwrap_or_else(|gone| Err(HttpError::new(HttpErrorKind::Interrupted, gone)))
     }
